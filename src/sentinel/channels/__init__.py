@@ -1,0 +1,30 @@
+"""The kinds of channels, one file each; a kind is imported when a configuration first names it."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentinel.channels.base import ChannelKind
+
+# The name people write, and the module that holds its KIND.
+KINDS = {
+    "command": "sentinel.channels.command",
+    "http-sms": "sentinel.channels.sms_http",
+    "outbox": "sentinel.channels.outbox",
+    "smtp": "sentinel.channels.email",
+    "webhook": "sentinel.channels.webhook",
+}
+
+
+@cache
+def kind(name: str) -> ChannelKind:
+    """Return the kind of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    found: ChannelKind = importlib.import_module(KINDS[name]).KIND
+    return found

@@ -1,0 +1,203 @@
+"""How an SMS gateway is spoken to, as data: what to send, and how its answer reads. Presets are TOML files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, Final, Literal
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from sentinel.channels.base import Undelivered
+from sentinel.channels.http import Answer, Request, refusal
+
+PRESETS: Final = ("ovh", "twilio", "vonage", "brevo", "smsapi", "smsmode")
+REFERENCE_MAX_CHARS: Final = 200
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
+_MISSING: Final = object()
+
+
+class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an accepting answer looks like. Paths go through JSON: ``messages.0.status``.
+
+    ``status`` holds the accepting codes, any 2xx when it is empty; ``id`` leads to the reference. Where ``refused``
+    leads to something, the number is refused. Where ``code`` leads to something, it must be among ``accepted``, or
+    means later (``passing``), or that the same message was taken before (``seen``), or never; ``why`` says it in words.
+    """
+
+    status: tuple[int, ...] = ()
+    id: str = ""
+    refused: str = ""
+    code: str = ""
+    accepted: tuple[str, ...] = ()
+    passing: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one gateway is spoken to. A value that is only a placeholder is left out when there is nothing to put there.
+
+    ``credentials`` names the parts of the secret, joined by colons; ``needs`` the options that must be given;
+    ``replies`` what is added to the body, and the sender left out, for messages that can be answered.
+    """
+
+    url: str
+    method: str = "POST"
+    check_url: str = ""
+    credentials: tuple[str, ...] = ()
+    needs: tuple[Literal["account", "sender"], ...] = ()
+    headers: dict[str, str] = {}
+    basic: tuple[str, str] | None = None
+    json: dict[str, Any] | None = None
+    form: dict[str, str] | None = None
+    replies: dict[str, Any] | None = None
+    sign: Literal["", "ovh"] = ""
+    expect: Expect = Expect()
+
+
+@cache
+def preset(name: str) -> Gateway:
+    """Read a gateway from its file."""
+    text = resources.files("sentinel.channels").joinpath("presets", f"{name}.toml").read_bytes()
+    return msgspec.toml.decode(text, type=Gateway)
+
+
+def fill(template: Any, values: Mapping[str, str]) -> Any:
+    """Put values in the place of placeholders, once: a value is never read as a template, whatever it holds."""
+    match template:
+        case str():
+            return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), template)
+        case dict():
+            return {key: fill(inner, values) for key, inner in template.items() if not _empty(inner, values)}
+        case list() | tuple():
+            return [fill(inner, values) for inner in template if not _empty(inner, values)]
+        case _:
+            return template
+
+
+def _empty(template: Any, values: Mapping[str, str]) -> bool:
+    found = _PLACEHOLDER.fullmatch(template) if isinstance(template, str) else None
+    return found is not None and values.get(found[1]) == ""
+
+
+def placeholders(template: Any) -> set[str]:
+    """Return the names of all placeholders of a template."""
+    match template:
+        case str():
+            return set(_PLACEHOLDER.findall(template))
+        case dict():
+            return set().union(*map(placeholders, template.values()))
+        case list() | tuple():
+            return set().union(*map(placeholders, template))
+        case _:
+            return set()
+
+
+def request(gateway: Gateway, values: Mapping[str, str], *, now: float, replies: bool = False) -> Request:
+    """Write the request that sends a message; ``now`` is for signatures, in unixtime."""
+    url = fill(gateway.url, {key: quote(value, safe="") for key, value in values.items()})
+    extra = gateway.replies or {} if replies else {}
+    headers = _headers(gateway, values)
+    if gateway.form is not None:
+        body = urlencode(fill({**gateway.form, **extra}, values)).encode()
+        headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
+    else:
+        body = json.dumps(fill({**(gateway.json or {}), **extra}, values), separators=(",", ":")).encode()
+        headers["Content-Type"] = "application/json; charset=utf-8"
+    return _signed(gateway, Request(gateway.method, url, headers, body), values, now)
+
+
+def check_request(gateway: Gateway, values: Mapping[str, str], *, now: float) -> Request:
+    """Write a request that only proves the credentials."""
+    url = fill(gateway.check_url, {key: quote(value, safe="") for key, value in values.items()})
+    return _signed(gateway, Request("GET", url, _headers(gateway, values)), values, now)
+
+
+def _headers(gateway: Gateway, values: Mapping[str, str]) -> dict[str, str]:
+    headers: dict[str, str] = fill(gateway.headers, values)
+    if gateway.basic:
+        user, password = fill(gateway.basic, values)
+        headers["Authorization"] = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+    return headers
+
+
+def _signed(gateway: Gateway, plain: Request, values: Mapping[str, str], now: float) -> Request:
+    if gateway.sign != "ovh":
+        return plain
+    timestamp = str(int(now))
+    signed = "+".join(
+        (values["application_secret"], values["consumer_key"], plain.method, plain.url, plain.body.decode(), timestamp)
+    )
+    headers = plain.headers | {
+        "X-Ovh-Application": values["application_key"],
+        "X-Ovh-Consumer": values["consumer_key"],
+        "X-Ovh-Timestamp": timestamp,
+        # SHA-1 is what that gateway asks for; the secret stands in front, and the line is protected by TLS.
+        "X-Ovh-Signature": "$1$" + hashlib.sha1(signed.encode(), usedforsecurity=False).hexdigest(),
+    }
+    return Request(plain.method, plain.url, headers, plain.body)
+
+
+def read(expect: Expect, answer: Answer, message_id: str) -> str:
+    """Return the gateway's reference, or the message's own id where it gives none.
+
+    Raises:
+        Undelivered: the answer is a refusal, or is not what this gateway answers when it takes a message.
+    """
+    taken = answer.status in expect.status if expect.status else answer.ok
+    if not taken:
+        if answer.ok:
+            raise Undelivered(f"answered {answer.status}, which is not what was expected")
+        raise refusal(answer)
+    content = _json(answer)
+    if content is _MISSING:
+        # A login page, a maintenance page or a captive portal says 200 too.
+        if expect.id or answer.text().lstrip()[:1] == "<":
+            raise Undelivered(f"answered {answer.status} with something else than was expected: {answer.quote()}")
+        return answer.quote()[:REFERENCE_MAX_CHARS] or message_id
+    return _judge(expect, content, message_id)
+
+
+def _judge(expect: Expect, content: Any, message_id: str) -> str:
+    if expect.refused and at(content, expect.refused) is not _MISSING:
+        raise Undelivered("the gateway refuses this number", permanent=True)
+    if expect.code and (code := at(content, expect.code)) is not _MISSING and str(code) not in expect.accepted:
+        if str(code) in expect.seen:
+            return message_id
+        why = at(content, expect.why) if expect.why else _MISSING
+        said = f"the gateway answered {code}" + ("" if why is _MISSING else f": {why}")
+        raise Undelivered(said[:REFERENCE_MAX_CHARS], permanent=str(code) not in expect.passing)
+    if not expect.id:
+        return message_id
+    reference = at(content, expect.id)
+    if reference is _MISSING or isinstance(reference, dict | list):
+        raise Undelivered(f"the answer holds no `{expect.id}`")
+    return str(reference)[:REFERENCE_MAX_CHARS]
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        content = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return _MISSING
+    return content if isinstance(content, dict | list) else _MISSING
+
+
+def at(content: Any, path: str) -> Any:
+    """Follow a path of keys and indices through JSON; a mark when it leads nowhere."""
+    for step in path.split("."):
+        match content:
+            case dict() if step in content:
+                content = content[step]
+            case list() if step.isdecimal() and step.isascii() and int(step) < len(content):
+                content = content[int(step)]
+            case _:
+                return _MISSING
+    return _MISSING if content is None else content

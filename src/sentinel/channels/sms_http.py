@@ -1,0 +1,159 @@
+"""SMS by a gateway's HTTP interface: a preset, or one described in the configuration."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final, Literal
+
+import msgspec
+from pydantic import Field, field_validator, model_validator
+
+from sentinel.channels.base import ChannelKind, Message, Options, Surroundings
+from sentinel.channels.gateway import Expect, Gateway, check_request, placeholders, preset, read, request
+from sentinel.channels.http import TIMEOUT, Caller, refusal
+from sentinel.config.fields import Count, Duration, Flag, OneOrMany, Secret, Url, quoted, wrong
+
+CUSTOM_PLACEHOLDERS: Final = frozenset({"mobile", "text", "id"})
+SENDER: Final = re.compile(r"[A-Za-z0-9 ._-]{1,11}|\+?[0-9]{3,15}|MG[0-9a-f]{32}")
+
+
+class ExpectOptions(Options):
+    """What a gateway of your own answers when it takes a message: its status codes, and where its reference stands."""
+
+    status: OneOrMany[Count] = ()
+    id: str = ""
+
+
+class SmsOptions(Options):
+    """Which gateway, and how it knows us. ``url`` alone replaces a preset's address, for a proxy or a test."""
+
+    preset: Literal["ovh", "twilio", "vonage", "brevo", "smsapi", "smsmode", "custom"]
+    account: str = ""
+    credentials: Secret | None = None
+    sender: str = ""
+    replies: Flag = False
+    url: Url = ""
+    headers: dict[str, Secret] = Field(default_factory=dict)
+    json_: dict[str, Any] | None = Field(default=None, alias="json", repr=False)
+    form: dict[str, str] | None = Field(default=None, repr=False)
+    expect: ExpectOptions = ExpectOptions()
+    timeout: Duration = TIMEOUT
+    max_parts: Count = 1
+
+    @field_validator("max_parts")
+    @classmethod
+    def _one_part(cls, parts: int) -> int:
+        if parts != 1:
+            raise wrong("an SMS is always one part: its text is shortened, never split", "write `1`")
+        return parts
+
+    @field_validator("sender")
+    @classmethod
+    def _sendable(cls, sender: str) -> str:
+        if sender and not SENDER.fullmatch(sender):
+            raise wrong(f"{quoted(sender)} is not a sender", "at most 11 letters and digits, or a number")
+        return sender
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SmsOptions:
+        if self.preset == "custom":
+            self._check_custom()
+        else:
+            self._check_preset(preset(self.preset))
+        return self
+
+    def _check_custom(self) -> None:
+        if not self.url:
+            raise wrong("a custom gateway needs a `url`")
+        if (self.json_ is None) == (self.form is None):
+            raise wrong("a custom gateway needs either `json` or `form`")
+        if self.account or self.credentials or self.sender or self.replies:
+            raise wrong("`account`, `credentials`, `sender` and `replies` belong to presets", "put them in `headers`")
+        body = self.json_ if self.form is None else self.form
+        used = placeholders(body) | placeholders(self.url)
+        if unknown := used - CUSTOM_PLACEHOLDERS:
+            raise wrong(f"`{{{min(unknown)}}}` is not known", "use {mobile}, {text} and {id}")
+        if missing := {"mobile", "text"} - used:
+            raise wrong(f"the message needs `{{{min(missing)}}}` somewhere")
+
+    def _check_preset(self, gateway: Gateway) -> None:
+        if self.json_ is not None or self.form is not None or self.headers or self.expect != ExpectOptions():
+            raise wrong("`headers`, `json`, `form` and `expect` belong to `preset: custom`")
+        if self.sender and self.replies:
+            raise wrong("a named sender cannot be answered", "leave out `sender` or `replies`")
+        if self.replies and gateway.replies is None:
+            raise wrong(f"{self.preset} offers no answers here")
+        if missing := [name for name in gateway.needs if not getattr(self, name)]:
+            raise wrong(f"{self.preset} needs `{missing[0]}`")
+        parts = self.credentials.reveal().split(":") if self.credentials else []
+        if len(parts) != len(gateway.credentials) or not all(parts):
+            shape = ":".join(name.upper() for name in gateway.credentials)
+            raise wrong(f"{self.preset} needs `credentials` made as {shape}")
+
+    def gateway(self) -> Gateway:
+        """Return the gateway as data, with the credentials still to be filled in."""
+        if self.preset != "custom":
+            known = preset(self.preset)
+            return msgspec.structs.replace(known, url=self.url, check_url="") if self.url else known
+        return Gateway(
+            url=self.url,
+            json=self.json_,
+            form=self.form,
+            expect=Expect(status=tuple(self.expect.status), id=self.expect.id),
+        )
+
+
+class SmsSender:
+    """Sends one SMS by one request."""
+
+    def __init__(self, options: SmsOptions, surroundings: Surroundings) -> None:
+        self._options = options
+        self._gateway = options.gateway()
+        self._now = surroundings.now
+        self._caller = Caller(surroundings.policy, options.timeout)
+
+    async def send(self, message: Message) -> str:
+        """Hand the SMS to the gateway, and return its reference.
+
+        Raises:
+            Undelivered: it was not taken.
+        """
+        values = self._values() | {
+            "mobile": message.to,
+            "digits": message.to.removeprefix("+"),
+            "text": message.sms,
+            "id": message.id,
+        }
+        made = request(self._gateway, values, now=self._now(), replies=self._options.replies)
+        made.headers.update((name, value.reveal()) for name, value in self._options.headers.items())
+        return read(self._gateway.expect, await self._caller.call(made), message.id)
+
+    async def check(self) -> None:
+        """Sign in where the gateway has a way to, connect where it has none; nothing is sent.
+
+        Raises:
+            Undelivered: the gateway does not answer, or not to these credentials.
+        """
+        if not self._gateway.check_url:
+            await self._caller.reach(request(self._gateway, self._values(), now=self._now()).url)
+            return
+        answer = await self._caller.call(check_request(self._gateway, self._values(), now=self._now()))
+        if not answer.ok:
+            raise refusal(answer)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._caller.close()
+
+    def _values(self) -> dict[str, str]:
+        options = self._options
+        secret = options.credentials.reveal().split(":") if options.credentials else []
+        named = dict(zip(self._gateway.credentials, secret, strict=True))
+        return {"account": options.account, "sender": options.sender, **named}
+
+
+def _build(options: Any, surroundings: Surroundings) -> SmsSender:
+    return SmsSender(options, surroundings)
+
+
+KIND = ChannelKind("http-sms", SmsOptions, _build, "mobile")

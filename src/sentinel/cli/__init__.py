@@ -1,0 +1,80 @@
+"""The commands. Only the one that is called is imported, so that help, completion and ``check`` answer at once."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from sentinel.cli.asked import Asked, configuration_option, json_option
+
+# Each command: where it is, and its line in the help.
+COMMANDS = {
+    "run": ("sentinel.cli.run:run", "Run the daemon."),
+    "init": ("sentinel.cli.init:init", "Look at a URL and write a first probes.yaml."),
+    "check": ("sentinel.cli.check:check", "Check the configuration, all of it."),
+    "probe": ("sentinel.cli.probe:probe", "Run one probe now and show what it saw."),
+    "explain": ("sentinel.cli.explain:explain", "Say which rule decides, why, and who would be told when."),
+    "incidents": ("sentinel.cli.incidents:incidents", "List incidents, newest first."),
+    "show": ("sentinel.cli.incidents:show", "Show one incident with its timeline and messages."),
+    "raise": ("sentinel.cli.incidents:raise_", "Open an incident."),
+    "ack": ("sentinel.cli.acting:ack", "Take an incident."),
+    "note": ("sentinel.cli.acting:note", "Add a note to an incident."),
+    "resolve": ("sentinel.cli.acting:resolve", "Say that service is back."),
+    "reopen": ("sentinel.cli.acting:reopen", "Say that it was not over."),
+    "close": ("sentinel.cli.acting:close", "Confirm that it is over."),
+    "merge": ("sentinel.cli.acting:merge", "Make an incident a part of another."),
+    "silence": ("sentinel.cli.silences:silence", "Add, list and end silences."),
+    "notify": ("sentinel.cli.notify:notify", "Try the ways to reach people."),
+    "verify": ("sentinel.cli.verify:verify", "Refold the log and check its chain."),
+    "export": ("sentinel.cli.export:export", "Write what other programs need, to standard output."),
+    "reload": ("sentinel.cli.reload:reload", "Make the daemon read its configuration again."),
+    "completion": ("sentinel.cli.completion:completion", "Print the completion script of a shell."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's own interface
+        """Return the names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  as above
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        found: click.Command = getattr(importlib.import_module(module), name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  as above
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant."""
+        name = args[0]
+        if name not in COMMANDS and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            ctx.fail(f"There is no command '{name}'." + (f" Did you mean '{near[0]}'?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@configuration_option
+@json_option
+@click.version_option(package_name="sentinel-ops", prog_name="sentinel", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Watch services, open incidents, and reach the people who must know.
+
+    Exit codes: 0 fine, 1 the thing asked about is bad, 2 usage, 3 configuration, 4 partial or warnings,
+    5 daemon unreachable.
+    """
+    context.ensure_object(Asked)

@@ -1,0 +1,164 @@
+"""Talks to the daemon: HTTP over its control socket, or over TCP when asked, by the standard library alone."""
+
+from __future__ import annotations
+
+import getpass
+import http.client
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from sentinel.cli.asked import Asked, Ended, Exit
+from sentinel.cli.output import print_json, safe
+
+TIMEOUT_S = 60.0
+ANSWER_MAX_BYTES = 64 * 1024 * 1024
+SERVICE_SOCKET = Path("/run/sentinel/control.sock")
+SERVICE_CONFIG = Path("/etc/sentinel/probes.yaml")
+SOCKET_NAME = "control.sock"
+DATABASE_FILE = re.compile(r"""^[^#\n]*sqlite:///([^\s"'},?#]+)""", re.MULTILINE)
+
+
+class Daemon:
+    """The running daemon, as far as commands need it."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._where = asked.url or str(find_socket(asked))
+
+    def get(self, *path: str, **query: Any) -> Any:
+        """Ask for something; an empty parameter is left out.
+
+        Raises:
+            Ended: the daemon cannot be reached, or does not know it.
+        """
+        asked = urlencode({name: value for name, value in query.items() if value not in ("", None)}, doseq=True)
+        return self._call("GET", _path(path) + (f"?{asked}" if asked else ""), None)
+
+    def post(self, *path: str, **body: Any) -> Any:
+        """Ask for something to be done.
+
+        Raises:
+            Ended: the daemon cannot be reached, or refuses.
+        """
+        if self._asked.url and not body.get("by", "named"):
+            body["by"] = getpass.getuser()  # Over TCP nobody can tell who asks.
+        return self._call("POST", _path(path), {name: value for name, value in body.items() if value not in ("", None)})
+
+    def delete(self, *path: str) -> Any:
+        """Ask for something to end.
+
+        Raises:
+            Ended: the daemon cannot be reached, or refuses.
+        """
+        return self._call("DELETE", _path(path), None)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        connection = self._connection()
+        content = None if body is None else json.dumps(body).encode()
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        try:
+            connection.request(method, path, content, headers)
+            answer = connection.getresponse()
+            text = answer.read(ANSWER_MAX_BYTES)
+        except PermissionError as error:
+            raise Ended(
+                f"The daemon's socket {self._where} may not be used by this user: {error.strerror}.", Exit.UNREACHABLE
+            ) from error
+        except (OSError, http.client.HTTPException) as error:
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Ended(
+                f"The daemon does not answer on {self._where}: {why}. Is it running?", Exit.UNREACHABLE
+            ) from error
+        finally:
+            connection.close()
+        return self._read(answer.status, text)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self._asked.url:
+            return OverSocket(self._where)
+        parts = urlsplit(self._asked.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise Ended(f"'{safe(self._asked.url)}' is no URL of a daemon; write http://127.0.0.1:9115", Exit.USAGE)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        return kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+
+    def _read(self, status: int, text: bytes) -> Any:
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise Ended(f"What answers on {self._where} is no Sentinel.", Exit.UNREACHABLE) from error
+        if status // 100 == 2:
+            return found
+        detail = str(found.get("detail", f"the daemon answered {status}")) if isinstance(found, dict) else str(status)
+        if status == 503:
+            raise Ended(safe(detail), Exit.UNREACHABLE)
+        if self._asked.json:
+            print_json({"refused": detail})
+        raise Ended(safe(detail), Exit.BAD)
+
+
+class OverSocket(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=TIMEOUT_S)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT_S)
+        self.sock.connect(self._path)
+
+
+def find_socket(asked: Asked) -> Path:
+    """Return where the daemon of the configuration in question listens.
+
+    Somebody who names a configuration means its daemon, never the one that this machine runs as a service.
+    """
+    if asked.socket is not None:
+        return asked.socket
+    if os.environ.get("SENTINEL_SOCKET"):
+        return Path(os.environ["SENTINEL_SOCKET"])
+    named = asked.config is not None or bool(os.environ.get("SENTINEL_CONFIG"))
+    config = asked.config_path()
+    if SERVICE_SOCKET.exists() and (not named or config.absolute() == SERVICE_CONFIG):
+        return SERVICE_SOCKET
+    beside = config.absolute().parent / SOCKET_NAME
+    if beside.exists() or not config.exists():
+        return beside
+    return socket_named_in(config) or configured_socket(config) or beside
+
+
+def socket_named_in(config: Path) -> Path | None:
+    """Return the socket beside a database that the text of a configuration names, if there is one.
+
+    Whoever takes an incident while somebody else has just broken the file must still be heard.
+    """
+    try:
+        text = config.read_text(errors="replace")
+    except OSError:
+        return None
+    sockets = (Path(file).absolute().with_name(SOCKET_NAME) for file in DATABASE_FILE.findall(text))
+    return next((found for found in sockets if found.exists()), None)
+
+
+def configured_socket(config: Path) -> Path | None:
+    """Return where a configuration puts the socket: beside its database, when that is a file.
+
+    It is what ``service.control_path`` returns, without the second that importing the daemon takes.
+    """
+    from sentinel.cli.loading import load_or_end
+
+    url = load_or_end(config).setup.storage.url
+    scheme, _, file = url.reveal().partition(":///") if url else ("", "", "")
+    return Path(file.partition("?")[0]).absolute().with_name(SOCKET_NAME) if scheme == "sqlite" and file else None
+
+
+def _path(parts: tuple[str, ...]) -> str:
+    return "/api/v1/" + "/".join(quote(part, safe="") for part in parts)

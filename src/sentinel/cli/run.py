@@ -1,0 +1,22 @@
+"""``sentinel run``."""
+
+from __future__ import annotations
+
+import click
+
+from sentinel.cli.asked import Asked, configuration_option, pass_asked
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Start the practice platform beside it, which fails on a schedule.")
+@click.option("--socket", type=click.Path(), default="", help="Where to put the control socket.")
+@configuration_option
+@pass_asked
+@click.pass_context
+def run(context: click.Context, asked: Asked, demo: bool, socket: str) -> None:
+    """Run the daemon until SIGTERM; SIGHUP makes it read its configuration again."""
+    from pathlib import Path
+
+    from sentinel import service
+
+    context.exit(service.run(asked.config_path(), practice=demo, control=Path(socket) if socket else None))

@@ -1,0 +1,340 @@
+"""From what is written to what runs: ``Setup`` is all that the daemon is told of the configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, cast
+
+from sentinel import rules
+from sentinel.config import model as m
+from sentinel.config.checks import address_of, audience_of
+from sentinel.config.fields import HostPort
+from sentinel.config.opening import Opening
+from sentinel.config.sections import Config, Kinded
+from sentinel.config.timing import timing_of
+from sentinel.core.model import Channel, Directory, Listener, Person, Plan, Step, Verdict
+from sentinel.probes import ALIASES
+from sentinel.probes.base import ProbeKind
+from sentinel.probes.net import TargetPolicy
+from sentinel.probes.plan import Confirm, ProbePlan
+
+DEFAULT_ESCALATION: Final = "default"
+PASSIVE_INTERVAL: Final = timedelta(seconds=30)
+TICKETS: Final = {"builtin": "builtin", "internal": "builtin", "none": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlan:
+    """One channel, ready to be built."""
+
+    name: str
+    kind: str
+    options: Any
+    address: str
+    fallback: str
+    concurrency: int
+    retry_for_s: float
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """One service."""
+
+    id: str
+    name: str
+    customer: str
+    escalation: str
+    runbook: str
+    runbook_expected: timedelta | None
+    redundancy: bool
+    contacts: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """Which back-end keeps tickets (empty: none), and from which level on."""
+
+    backend: str
+    min_level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """The whole configuration as the engine uses it; a reload replaces it as a whole."""
+
+    site: m.Site
+    server: m.Server
+    storage: m.Storage
+    engine: m.EngineLimits
+    policy: TargetPolicy
+    resolvers: tuple[HostPort, ...]
+    probes: dict[str, ProbePlan]
+    channels: dict[str, ChannelPlan]
+    services: dict[str, ServicePlan]
+    directory: Directory
+    rules: tuple[rules.Rule, ...]
+    group_by: tuple[str, ...]
+    escalations: dict[str, tuple[Step, ...]]
+    recipients: tuple[Listener, ...]
+    last_resort: tuple[str, ...]
+    last_resort_by: tuple[str, ...]
+    tickets: Tickets
+    close_after_days: int
+    reopen_within: timedelta
+    modules: Path | None
+    hash: str
+
+    @property
+    def listen(self) -> HostPort:
+        """Return where the server listens."""
+        return self.server.listen
+
+    @property
+    def retry_for(self) -> dict[str, timedelta]:
+        """Return for how long each channel is tried."""
+        return {name: timedelta(seconds=channel.retry_for_s) for name, channel in self.channels.items()}
+
+    def close_by(self, resolved_at: datetime) -> datetime:
+        """Return when an incident resolved now closes by itself (rule LIF-7)."""
+        return Opening(self.site.timezone, self.site.country or "").after(resolved_at, self.close_after_days)
+
+    def plan_for(self, service: str, verdict: Verdict) -> Plan:
+        """Return what is to happen with an incident of a service: who is told when, who listens, which ticket.
+
+        A service without an escalation of its own has the one called ``default``. A group that the rule names is
+        told too: at once when there is no escalation, otherwise as a listener.
+        """
+        entry = self.services.get(service)
+        ladder = self.escalations.get((entry.escalation if entry else "") or DEFAULT_ESCALATION, ())
+        listeners = tuple(one for one in self.recipients if not one.services or service in one.services)
+        if verdict.group and not ladder:
+            ladder = (Step(after=timedelta(0), to=(verdict.group,), min_level=1),)
+        elif verdict.group:
+            listeners = (*listeners, Listener(who=verdict.group, min_level=1))
+        return Plan(
+            ladder=ladder,
+            listeners=listeners,
+            last_resort=self.last_resort,
+            last_resort_by=self.last_resort_by,
+            ticket=self.tickets.backend if verdict.level >= self.tickets.min_level else "",
+            runbook=entry.runbook if entry else "",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Which probes a reload adds, removes and changes; the others keep their schedule."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def difference(old: Setup, new: Setup) -> Difference:
+    """Compare the probes of two configurations."""
+    return Difference(
+        added=tuple(name for name in new.probes if name not in old.probes),
+        removed=tuple(name for name in old.probes if name not in new.probes),
+        changed=tuple(
+            name
+            for name, probe in new.probes.items()
+            if name in old.probes and old.probes[name].fingerprint != probe.fingerprint
+        ),
+    )
+
+
+def build(config: Config, digest: str, folder: Path) -> Setup:
+    """Make the setup of a configuration that has been found good. ``folder`` is where its own file is."""
+    single: Mapping[str, Any] = config.single
+    told = cast(m.Watchdog, single["watchdog"]).self_alert
+    tickets = cast(m.Tickets, single["tickets"])
+    incidents = cast(m.IncidentRules, single["incidents"])
+    targets = cast(m.TargetRules, single["target_policy"])
+    server = cast(m.Server, single["server"])
+    return Setup(
+        site=config.site,
+        server=server,
+        storage=single["storage"],
+        engine=single["engine"],
+        policy=TargetPolicy(deny=targets.deny, allow=targets.allow),
+        resolvers=config.ordered.resolvers,
+        probes={name: _probe(name, entry, config) for name, entry in config.probes.items()},
+        channels={name: _channel(name, entry) for name, entry in config.channels.items()},
+        services={name: _service(name, entry) for name, entry in config.services.items()},
+        directory=_directory(config),
+        rules=tuple(_rule(number, entry, config) for number, entry in config.rules),
+        group_by=config.ordered.group_by,
+        escalations={name: tuple(map(_step, entry.steps)) for name, entry in config.escalations.items()},
+        recipients=tuple(_listener(entry) for _, entry in config.recipients),
+        last_resort=told.to,
+        last_resort_by=told.by,
+        tickets=Tickets(TICKETS[tickets.backend], tickets.open.min_level),
+        close_after_days=incidents.close_after.days,
+        reopen_within=incidents.reopen_within,
+        modules=folder / server.probe.modules if server.probe.modules else None,
+        hash=digest,
+    )
+
+
+def _fingerprint(*parts: Any) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _probe(name: str, entry: Kinded, config: Config) -> ProbePlan:
+    shared, kind = cast(m.ProbeEntry, entry.shared), cast(ProbeKind, entry.kind)
+    timing = timing_of(shared, config.defaults)
+    if kind.passive:  # Looking at what was heard costs nothing and needs no second look.
+        timing = replace(timing, interval=shared.interval or PASSIVE_INTERVAL, attempts=0, need=0)
+    return ProbePlan(
+        name=name,
+        type=kind.name,
+        options=entry.options,
+        targets=entry.options.targets(),
+        interval_s=timing.interval.total_seconds(),
+        timeout_s=timing.timeout.total_seconds(),
+        fingerprint=_fingerprint(entry.raw, timing),
+        confirm=Confirm(
+            attempts=timing.attempts,
+            every_s=timing.every.total_seconds(),
+            need=timing.need,
+            within_s=timing.within.total_seconds(),
+        ),
+        recover_need=timing.recover_need,
+        service=shared.service,
+        title=shared.title or "",
+        runbook=shared.runbook or "",
+        functional=kind.functional,
+        critical=shared.critical,
+        passive=kind.passive,
+        paused=shared.paused,
+        labels=dict(shared.labels),
+    )
+
+
+def _channel(name: str, entry: Kinded) -> ChannelPlan:
+    shared = cast(m.ChannelEntry, entry.shared)
+    return ChannelPlan(
+        name=name,
+        kind=entry.kind.name,
+        options=entry.options,
+        address=address_of(entry),
+        fallback=shared.fallback,
+        concurrency=shared.concurrency,
+        retry_for_s=shared.retry_for.total_seconds(),
+        fingerprint=_fingerprint(entry.raw),
+    )
+
+
+def _service(name: str, entry: m.ServiceEntry) -> ServicePlan:
+    runbook = entry.runbook
+    return ServicePlan(
+        id=name,
+        name=entry.name or name,
+        customer=entry.customer or "",
+        escalation=entry.escalation,
+        runbook=runbook.url if isinstance(runbook, m.Runbook) else runbook or "",
+        runbook_expected=runbook.expected if isinstance(runbook, m.Runbook) else None,
+        redundancy=entry.redundancy,
+        contacts=dict(entry.contacts),
+    )
+
+
+def _directory(config: Config) -> Directory:
+    people = {name: _person(name, entry, config.site) for name, entry in config.people.items()}
+    groups: dict[str, tuple[str, ...]] = {}
+    for name, group in config.groups.items():
+        mailboxes = {mailbox.id: mailbox for mailbox in _mailboxes(name, group, config.site)}
+        people |= mailboxes
+        groups[name] = (*group.members, *mailboxes)
+    channels = {
+        name: Channel(name=name, address=cast(Any, address_of(entry)), fallback=entry.shared.fallback)
+        for name, entry in config.channels.items()
+    }
+    return Directory(people=people, groups=groups, channels=channels)
+
+
+def _person(name: str, entry: m.PersonEntry, site: m.Site) -> Person:
+    return Person(
+        id=name,
+        name=entry.name or name,
+        addresses={kind: address for kind in ("email", "mobile") if (address := getattr(entry, kind))},
+        language=entry.language or site.language,
+        timezone=entry.timezone or site.timezone,
+        by=entry.by,
+        side=entry.side,
+        role=entry.role,
+    )
+
+
+def _mailboxes(name: str, group: m.GroupEntry, site: m.Site) -> list[Person]:
+    """A group's own mail addresses are told as people are, under ids nobody can give to a person."""
+    return [
+        Person(
+            id=f"group:{name}/{address}",
+            name=group.name or name,
+            addresses={"email": address},
+            language=site.language,
+            timezone=site.timezone,
+            side=group.side,
+            role="viewer",
+        )
+        for address in group.email
+    ]
+
+
+def _rule(number: int, entry: m.RuleEntry, config: Config) -> rules.Rule:
+    asked = entry.match
+    return rules.Rule(
+        name=entry.name or f"rule {number + 1}",
+        match=rules.Match(
+            probe=asked.probe,
+            type=tuple(canonical(kind) for kind in asked.type),
+            service=asked.service,
+            reason=asked.reason,
+            source=asked.source,
+            target=asked.target,
+            functional=asked.functional,
+            labels=dict(asked.labels),
+        ),
+        when_failing=entry.when.failing if entry.when else None,
+        for_s=entry.for_.total_seconds(),
+        level=entry.level,
+        severity=entry.severity,
+        priority=entry.priority,
+        cause_class=entry.cause,
+        group=audience_of(entry.group, config) if entry.group else "",
+        title=entry.title,
+        dedup=entry.dedup,
+    )
+
+
+def canonical(kind: str) -> str:
+    """Return the name of a kind that an alias stands for."""
+    return ALIASES.get(kind, kind)
+
+
+def _step(entry: m.StepEntry) -> Step:
+    repeat = entry.repeat
+    return Step(
+        after=entry.at,
+        to=entry.to,
+        by=entry.by,
+        unless=entry.unless,
+        repeats=repeat.times if repeat else 0,
+        every=repeat.every if repeat else timedelta(minutes=5),
+        min_level=entry.min_level,
+    )
+
+
+def _listener(entry: m.RecipientEntry) -> Listener:
+    return Listener(who=entry.who, by=entry.by, on=entry.on, min_level=entry.min_level, services=entry.services)

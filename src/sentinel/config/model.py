@@ -1,0 +1,360 @@
+"""What a configuration may hold: one model a section, in the words of the file.
+
+Kinds of probes and channels bring their own options; here stands what all of them share.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from sentinel.config.fields import (
+    CidrNetwork,
+    Count,
+    Duration,
+    Flag,
+    HostPort,
+    MailAddress,
+    Mobile,
+    OneOrMany,
+    Positive,
+    TimeZoneName,
+    Url,
+    quoted,
+    wrong,
+)
+from sentinel.config.quantities import read_whole
+from sentinel.config.readings import Listen, OpeningDays, Repeats, Resolver, StorageUrl, When
+from sentinel.core.model import Language, Priority, Severity, Unless
+
+INTERVAL_MAX: Final = timedelta(days=31)
+TIMEOUT_MAX: Final = timedelta(minutes=10)
+TEXT_MAX_CHARS: Final = 500
+
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX_CHARS)]
+LevelField = Annotated[Literal[1, 2, 3], BeforeValidator(read_whole)]
+Side = Literal["provider", "customer", "partner"]
+Moment = Literal["opened", "acknowledged", "escalated", "resolved", "reopened", "closed"]
+Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=INTERVAL_MAX)]
+Timeout = Annotated[Duration, Field(ge=timedelta(milliseconds=1), le=TIMEOUT_MAX)]
+
+
+class Section(BaseModel):
+    """The base of all that stands in the file: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --------------------------------------------------------------------------------------------- the site and its server
+
+
+class Site(Section):
+    """Who runs this Sentinel, and what holds for everyone unless they say otherwise."""
+
+    name: Text = "Sentinel"
+    url: Url | None = None
+    timezone: TimeZoneName = "Europe/Paris"
+    language: Language = "fr"
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+
+
+class MetricsPage(Section):
+    """Where the metrics are, and who may read them."""
+
+    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$", max_length=200)] = "/metrics"
+    allow: OneOrMany[CidrNetwork] = Field(default=("127.0.0.0/8", "::1/128"), validate_default=True)
+
+
+class ProbePage(Section):
+    """``/probe``: a blackbox_exporter file, and the networks that may be probed besides the configured targets."""
+
+    modules: Text | None = None
+    allow: OneOrMany[CidrNetwork] = ()
+
+
+class Server(Section):
+    """The one port."""
+
+    listen: Listen = HostPort("127.0.0.1", 9115)
+    metrics: MetricsPage = MetricsPage()
+    probe: ProbePage = ProbePage()
+
+
+class Keep(Section):
+    """For how long things are kept."""
+
+    results: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=90)
+    incidents: Annotated[Duration, Field(ge=timedelta(days=1))] = timedelta(days=5 * 365)
+
+
+class Storage(Section):
+    """Where things are kept. ``synchronous: normal`` risks the last moments before a power cut."""
+
+    url: StorageUrl | None = None
+    keep: Keep = Keep()
+    synchronous: Literal["full", "normal"] = "full"
+
+
+class TargetRules(Section):
+    """Addresses that must not be spoken to, and exceptions. Link-local and metadata addresses always are denied."""
+
+    deny: OneOrMany[CidrNetwork] = ()
+    allow: OneOrMany[CidrNetwork] = ()
+
+
+class EngineLimits(Section):
+    """How much is done at once, and from which lag of the event loop results count as suspect."""
+
+    max_in_flight: Positive = 500
+    per_host: Positive = 8
+    loop_lag_suspect: Duration = timedelta(milliseconds=250)
+
+
+# ------------------------------------------------------------------------------------------------- people and channels
+
+
+class PersonEntry(Section):
+    """Someone who can be told."""
+
+    name: Text | None = None
+    email: MailAddress | None = None
+    mobile: Mobile | None = None
+    language: Language | None = None
+    timezone: TimeZoneName | None = None
+    role: Literal["viewer", "operator", "admin"] = "operator"
+    side: Side = "provider"
+    by: OneOrMany[str] = ()
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> PersonEntry:
+        if self.email is None and self.mobile is None:
+            raise wrong("there is no address", "write `email` or `mobile`")
+        return self
+
+
+class GroupEntry(Section):
+    """Several people, and mail addresses of the group's own."""
+
+    name: Text | None = None
+    side: Side = "provider"
+    members: OneOrMany[str] = ()
+    email: OneOrMany[MailAddress] = ()
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> GroupEntry:
+        if not self.members and not self.email:
+            raise wrong("the group is empty", "write `members` or `email`")
+        return self
+
+
+class ChannelEntry(Section):
+    """What all channels share; the kind's own options come beside."""
+
+    type: str
+    fallback: str = ""
+    concurrency: Positive = 4
+    retry_for: Duration = timedelta(hours=4)
+
+
+# ------------------------------------------------------------------------------------------------- probes and services
+
+
+class Confirm(Section):
+    """How a failed run makes sure: so many more attempts, so far apart; so many must fail too; within so long."""
+
+    attempts: Annotated[Count, Field(le=20)] | None = None
+    every: Duration | None = None
+    need: Count | None = None
+    within: Duration | None = None
+
+
+class Recover(Section):
+    """How many good runs in a row end a failure."""
+
+    need: Positive | None = None
+
+
+class Defaults(Section):
+    """What holds for every probe that does not say otherwise."""
+
+    interval: Interval = timedelta(minutes=5)
+    timeout: Timeout = timedelta(seconds=8)  # with the rest, an outage is seen within 5 min 30 s (rule SRC-1)
+    confirm: Confirm = Confirm()
+    recover: Recover = Recover()
+
+
+class ProbeEntry(Section):
+    """What all probes share; the kind's own options come beside."""
+
+    type: str
+    service: str = ""
+    interval: Interval | None = None
+    timeout: Timeout | None = None
+    confirm: Confirm = Confirm()
+    recover: Recover = Recover()
+    labels: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")], Text] = {}
+    critical: Flag = False
+    title: Text | None = None
+    runbook: Text | None = None
+    paused: Flag = False
+
+
+class Runbook(Section):
+    """What to do, and how long it should take."""
+
+    url: Url
+    expected: Duration | None = None
+
+
+class ServiceEntry(Section):
+    """What is watched for a customer."""
+
+    name: Text | None = None
+    customer: Text | None = None
+    escalation: str = ""
+    runbook: Runbook | Text | None = None
+    redundancy: Flag = False
+    contacts: dict[str, OneOrMany[str]] = {}
+
+
+# --------------------------------------------------------------------------------------------------- what is to happen
+
+
+class RuleMatch(Section):
+    """What a rule asks for: all of it must hold; within one line one value is enough."""
+
+    probe: OneOrMany[str] = ()
+    type: OneOrMany[str] = ()
+    service: OneOrMany[str] = ()
+    reason: OneOrMany[str] = ()
+    target: OneOrMany[str] = ()
+    source: OneOrMany[Literal["probe", "person", "alert"]] = ()
+    functional: Flag | None = None
+    labels: dict[str, OneOrMany[str]] = {}
+
+
+class RuleEntry(Section):
+    """What a failure means."""
+
+    name: Text | None = None
+    match: RuleMatch = RuleMatch()
+    when: When | None = None
+    for_: Duration = Field(timedelta(0), alias="for")
+    level: LevelField | None = None
+    severity: Severity | None = None
+    priority: Priority | None = None
+    cause: Literal["intrinsic", "extrinsic"] | None = None
+    group: str = ""
+    title: str = Field("", max_length=TEXT_MAX_CHARS)
+    dedup: str = Field("", max_length=TEXT_MAX_CHARS)
+
+
+class StepEntry(Section):
+    """One rung of an escalation."""
+
+    at: Duration
+    to: OneOrMany[str] = Field(min_length=1)
+    by: OneOrMany[str] = ()
+    unless: Unless = "acknowledged"
+    repeat: Repeats | None = None
+    min_level: LevelField = 3
+
+
+class EscalationEntry(Section):
+    """The rungs, as a list or under ``steps``."""
+
+    steps: tuple[StepEntry, ...] = Field(min_length=1)
+
+
+class RecipientEntry(Section):
+    """Who else hears of incidents."""
+
+    who: str
+    by: OneOrMany[str] = ()
+    on: OneOrMany[Moment] = ("opened", "resolved")
+    min_level: LevelField = 3
+    services: OneOrMany[str] = ()
+
+
+class OpenTickets(Section):
+    """From which level on an incident gets a ticket."""
+
+    min_level: LevelField = 2
+
+
+class Tickets(Section):
+    """Which ticket back-end is used; ``internal`` is another name of the built-in one."""
+
+    backend: Literal["builtin", "internal", "none"] = "builtin"
+    open: OpenTickets = OpenTickets()
+
+
+class SelfAlert(Section):
+    """Who is told when nobody else could be reached."""
+
+    to: OneOrMany[str] = ()
+    by: OneOrMany[str] = ()
+
+
+class Watchdog(Section):
+    """Who watches the watcher."""
+
+    self_alert: SelfAlert = SelfAlert()
+
+
+class IncidentRules(Section):
+    """When a resolved incident closes by itself, and how long a fault that comes back reopens it (rule LIF-7)."""
+
+    close_after: OpeningDays = OpeningDays(2)
+    reopen_within: Duration = timedelta(minutes=30)
+
+
+class Version(Section):
+    """Not a section, but checked like one."""
+
+    version: Annotated[Literal[1], BeforeValidator(read_whole)] = 1
+
+
+# Every top section by its shape. Named ones map names to entries; lists are ordered.
+SINGLE: Final[dict[str, type[Section]]] = {
+    "site": Site,
+    "server": Server,
+    "storage": Storage,
+    "target_policy": TargetRules,
+    "engine": EngineLimits,
+    "defaults": Defaults,
+    "incidents": IncidentRules,
+    "tickets": Tickets,
+    "watchdog": Watchdog,
+}
+NAMED: Final[dict[str, type[Section]]] = {
+    "people": PersonEntry,
+    "groups": GroupEntry,
+    "channels": ChannelEntry,
+    "services": ServiceEntry,
+    "probes": ProbeEntry,
+    "escalations": EscalationEntry,
+}
+LISTED: Final[dict[str, type[Section]]] = {"rules": RuleEntry, "recipients": RecipientEntry}
+
+_GROUPABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def read_group_by(value: Any) -> Any:
+    """Read the name of a label, or of one of the facts every failure has."""
+    if not isinstance(value, str) or not _GROUPABLE.fullmatch(value):
+        raise wrong(f"{quoted(value)} is not the name of a label", "write `service`, `probe`, `target` or a label")
+    return value
+
+
+class Ordered(Section):
+    """Top keys that hold plain lists."""
+
+    group_by: OneOrMany[Annotated[str, BeforeValidator(read_group_by)]] = ("service",)
+    resolvers: OneOrMany[Resolver] = ()
+
+
+TOP_KEYS: Final = ("version", "include", *SINGLE, *NAMED, *LISTED, *Ordered.model_fields)

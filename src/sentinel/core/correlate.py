@@ -1,0 +1,110 @@
+"""Which incident a signal belongs to: the unfinished ones, found by signal, by fault, by number (rule SRC-8)."""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime, timedelta
+
+from sentinel.core import incident
+from sentinel.core.state import Incident
+
+
+class Index:
+    """The unfinished incidents, and ways to find them. An incident that is over is kept only until it is looked at."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, Incident] = {}
+        self._by_key: dict[str, str] = {}
+        self._by_dedup: dict[str, str] = {}
+        self._wake: dict[str, datetime] = {}
+        self._heap: list[tuple[datetime, str]] = []
+
+    def put(self, state: Incident) -> None:
+        """Take an incident in, or its newer state."""
+        number = state.number
+        if state.over:
+            self._drop(number)
+            return
+        before = self.states.get(number)
+        self.states[number] = state
+        # Whether it is active decides who holds what, so that is looked at again when it changes; else new signals.
+        known = before.signals if before and before.active == state.active else {}
+        if state.signals is not known:
+            for key in state.signals.keys() - known.keys():
+                self._claim(self._by_key, key, state)
+        self._claim(self._by_dedup, state.dedup, state)
+        moment = incident.wake_at(state)
+        if moment is None:
+            self._wake.pop(number, None)
+        elif self._wake.get(number) != moment:
+            self._wake[number] = moment
+            heapq.heappush(self._heap, (moment, number))
+
+    def _claim(self, holders: dict[str, str], what: str, state: Incident) -> None:
+        """Let an incident hold a signal or a fault, unless an active or a newer one does.
+
+        What is still told of an incident long resolved must not take these from the one that came after it.
+        """
+        holder = self.states.get(holders.get(what, ""))
+        if holder is None or (state.active, state.opened_at) >= (holder.active, holder.opened_at):
+            holders[what] = state.number
+
+    def _drop(self, number: str) -> None:
+        gone = self.states.pop(number, None)
+        self._wake.pop(number, None)
+        if gone is None:
+            return
+        for key in gone.signals:
+            if self._by_key.get(key) == number:
+                del self._by_key[key]
+        if self._by_dedup.get(gone.dedup) == number:
+            del self._by_dedup[gone.dedup]
+
+    def get(self, number: str) -> Incident | None:
+        """Return an unfinished incident."""
+        return self.states.get(number)
+
+    def all(self) -> list[Incident]:
+        """Return the unfinished incidents, oldest first."""
+        return list(self.states.values())
+
+    def holding(self, key: str, drafted: dict[str, Incident]) -> Incident | None:
+        """Return the unfinished incident that has this signal; drafted states go before written ones."""
+        for state in reversed(drafted.values()):
+            if key in state.signals and not state.over:
+                return state
+        number = self._by_key.get(key)
+        if number is None:
+            return None
+        state = drafted.get(number, self.states[number])
+        return state if not state.over and key in state.signals else None
+
+    def explaining(
+        self, key: str, dedup: str, drafted: dict[str, Incident], now: datetime, reopen_within: timedelta
+    ) -> Incident | None:
+        """Return the incident that a failing signal belongs to, or nothing when it is a new one.
+
+        An active incident of the same signal or the same fault takes it. A resolved one takes it back when its own
+        signal never stopped failing, or fails again soon.
+        """
+        held = self.holding(key, drafted)
+        if held is not None and held.active:
+            return held
+        same = next((s for s in reversed(drafted.values()) if s.dedup == dedup and not s.over), None)
+        if same is None and dedup in self._by_dedup:
+            same = drafted.get(self._by_dedup[dedup], self.states[self._by_dedup[dedup]])
+        if same is not None and same.active:
+            return same
+        if held is not None and held.resolved_at is not None:
+            again = held.signals[key].failing or now - held.resolved_at < reopen_within
+            return held if again else None
+        return None
+
+    def waking(self) -> tuple[datetime, str] | None:
+        """Return the earliest moment at which time alone brings something, and to which incident."""
+        while self._heap:
+            moment, number = self._heap[0]
+            if self._wake.get(number) == moment:
+                return moment, number
+            heapq.heappop(self._heap)
+        return None

@@ -1,0 +1,221 @@
+"""What happened to an incident: past tense, append-only, readable for ever.
+
+An event carries what was decided, never what to decide it from. ``tell`` holds whom the event made Sentinel tell;
+the message to each has the id ``NUMBER/SEQUENCE/PERSON/CHANNEL``. ``withdraw`` holds the messages that nobody needs
+to send any more because of it. A field added later has a default; a kind is never
+renamed: golden files in the tests hold one of each.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from sentinel.core.model import CauseClass, Kind, Level, Page, Plan, Priority, Severity, Signal
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """The base of all events."""
+
+    at: datetime
+    tell: tuple[Page, ...] = ()
+    withdraw: tuple[str, ...] = ()
+
+
+class Opened(Happened, frozen=True, kw_only=True, tag="opened"):
+    """A signal opened the incident."""
+
+    number: str
+    title: str
+    service: str
+    kind: Kind
+    level: Level
+    severity: Severity
+    priority: Priority
+    rule: str
+    dedup: str
+    t0: datetime
+    signal: Signal
+    plan: Plan
+    cause_class: CauseClass | None = None
+    group: str = ""
+    requester: str = ""
+
+
+class SignalJoined(Happened, frozen=True, kw_only=True, tag="signal-joined"):
+    """Another signal of the same fault, or one that came back."""
+
+    signal: Signal
+    requester: str = ""
+
+
+class SignalCleared(Happened, frozen=True, kw_only=True, tag="signal-cleared"):
+    """What a signal reported is over."""
+
+    key: str
+    text: str
+
+
+class Raised(Happened, frozen=True, kw_only=True, tag="raised"):
+    """The rules now say a higher level or priority. A higher level starts the ladder of ``plan`` anew."""
+
+    level: Level
+    severity: Severity
+    priority: Priority
+    rule: str
+    plan: Plan
+
+
+class Escalated(Happened, frozen=True, kw_only=True, tag="escalated"):
+    """A step of the ladder was taken: the ``repeat``-th time, due at ``due_at``, because of ``why``.
+
+    ``tell`` holds whom the step pages, ``copies`` who only listens.
+    """
+
+    step: int
+    repeat: int
+    due_at: datetime
+    why: str
+    copies: tuple[Page, ...] = ()
+
+
+class Acknowledged(Happened, frozen=True, kw_only=True, tag="acknowledged"):
+    """A named person took the incident."""
+
+    by: str
+    via: str
+
+
+class Noted(Happened, frozen=True, kw_only=True, tag="noted"):
+    """A person added to the timeline."""
+
+    by: str
+    text: str
+
+
+class Held(Happened, frozen=True, kw_only=True, tag="held"):
+    """A person keeps the incident open, or let go of it."""
+
+    by: str
+    on: bool
+
+
+class Resolved(Happened, frozen=True, kw_only=True, tag="resolved"):
+    """Service is back; the incident closes by itself at ``close_by``."""
+
+    by: str
+    text: str
+    close_by: datetime
+    automatic: bool = False
+    workaround_only: bool = False
+
+
+class Reopened(Happened, frozen=True, kw_only=True, tag="reopened"):
+    """It was not over; the ladder starts again."""
+
+    by: str
+    why: str
+    signal: Signal | None = None
+
+
+class Closed(Happened, frozen=True, kw_only=True, tag="closed"):
+    """The requester confirmed, or time did."""
+
+    by: str
+    why: str
+
+
+class Merged(Happened, frozen=True, kw_only=True, tag="merged"):
+    """The incident goes on as part of another one."""
+
+    by: str
+    into: str
+
+
+class Absorbed(Happened, frozen=True, kw_only=True, tag="absorbed"):
+    """Another incident became part of this one; ``reached`` holds whom its pages had reached."""
+
+    by: str
+    number: str
+    signals: tuple[Signal, ...]
+    reached: tuple[Page, ...] = ()
+
+
+class Told(Happened, frozen=True, kw_only=True, tag="told"):
+    """A carrier took a message."""
+
+    message: str
+    person: str
+    channel: str
+    reference: str
+    tries: int
+
+
+class NotTold(Happened, frozen=True, kw_only=True, tag="not-told"):
+    """A channel failed a person; ``tell`` holds the next way, if there is one."""
+
+    message: str
+    person: str
+    channel: str
+    why: str
+    final: bool
+
+
+class Exhausted(Happened, frozen=True, kw_only=True, tag="exhausted"):
+    """The escalation has nothing more to give; ``tell`` holds the last resort (rule DSP-4)."""
+
+    why: str
+
+
+class TicketLinked(Happened, frozen=True, kw_only=True, tag="ticket-linked"):
+    """The ticket back-end named its ticket."""
+
+    backend: str
+    reference: str
+    url: str = ""
+
+
+Event = (
+    Opened
+    | SignalJoined
+    | SignalCleared
+    | Raised
+    | Escalated
+    | Acknowledged
+    | Noted
+    | Held
+    | Resolved
+    | Reopened
+    | Closed
+    | Merged
+    | Absorbed
+    | Told
+    | NotTold
+    | Exhausted
+    | TicketLinked
+)
+
+
+def pages_of(event: Event) -> tuple[Page, ...]:
+    """Return everyone whom an event made Sentinel tell, in the order of the orders."""
+    return (*event.tell, *event.copies) if isinstance(event, Escalated) else event.tell
+
+
+_decoder = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+def encode(event: Event) -> bytes:
+    """Write an event as JSON; equal events give equal bytes, so that a hash can stand for them."""
+    return _encoder.encode(event)
+
+
+def decode(text: bytes) -> Event:
+    """Read an event of any age.
+
+    Raises:
+        msgspec.ValidationError: it is none that was ever written.
+    """
+    event: Event = _decoder.decode(text)
+    return event

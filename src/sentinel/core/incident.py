@@ -1,0 +1,334 @@
+"""An incident's life: told the time, it says what follows, and touches nothing.
+
+``decide`` turns a command into events, ``evolve`` (in ``state``) folds events into the state, ``react`` says what is
+owed after them, ``wake_at`` when time alone will bring something. The table ALLOWED says what is possible when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from sentinel.core import audience, escalation, ladder
+from sentinel.core import commands as c
+from sentinel.core import events as e
+from sentinel.core.effects import Effect, Notify, PutTicket, Withdraw
+from sentinel.core.escalation import told
+from sentinel.core.hearing import asking, following, listening
+from sentinel.core.model import PRIORITIES, SEVERITIES, Directory, Phase, Plan, Refused, Verdict
+from sentinel.core.state import Incident, evolve, message_id
+
+__all__ = ["ALLOWED", "Incident", "absorption", "decide", "evolve", "first", "react", "wake_at"]
+
+WORKING: frozenset[Phase] = frozenset({"open", "acknowledged", "in_progress", "pending"})
+UNFINISHED: frozenset[Phase] = WORKING | {"resolved"}
+ANY: frozenset[Phase] = UNFINISHED | {"closed", "merged"}
+
+# Which commands are possible in which phases; what is not here is refused, with the phase as the reason (rule LIF-9).
+ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
+    c.Report: UNFINISHED,
+    c.Recover: ANY,
+    c.Acknowledge: WORKING,
+    c.Note: ANY,
+    c.Resolve: WORKING,
+    c.Hold: WORKING,
+    c.Reopen: frozenset({"resolved"}),
+    c.Close: frozenset({"resolved"}),
+    c.Merge: UNFINISHED,
+    c.Absorb: WORKING,
+    c.Accept: ANY,
+    c.Fail: ANY,
+    c.LinkTicket: ANY,
+    c.Tick: ANY,
+}
+
+
+# What a ticket need not be told: it is about its own messages, or came from the ticket.
+UNMIRRORED = (e.Told, e.TicketLinked)
+
+
+def decide(state: Incident, command: c.Command, now: datetime, directory: Directory) -> list[e.Event]:
+    """Return what follows from a command, given who can be told now; nothing when it changes nothing.
+
+    Raises:
+        Refused: it is not possible; the reason is a sentence.
+    """
+    kind = type(command)
+    if state.phase not in ALLOWED[kind]:
+        phase = f"merged into {state.merged_into}" if state.phase == "merged" else state.phase.replace("_", " ")
+        raise Refused(f"{_verb(kind)} is not possible: {state.number} is {phase}.")
+    now = max(now, state.updated_at)  # Rule LIF-9: a stepped clock never takes an incident back in time.
+    decided: list[e.Event] = DECISIONS[kind](state, command, now, directory)
+    return decided
+
+
+def first(number: str, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
+    """Return what follows from a report that no incident explains yet: it opens one, and the first steps are taken."""
+    signal, verdict = command.signal, command.verdict
+    opened = e.Opened(
+        at=now,
+        number=number,
+        title=verdict.title or signal.title,
+        service=signal.service,
+        kind=verdict.kind,
+        level=verdict.level,
+        severity=verdict.severity,
+        priority=verdict.priority,
+        rule=verdict.rule,
+        dedup=verdict.dedup,
+        t0=min(signal.last_good_at or signal.since, signal.since, now),  # Rule MAJ-5: just after the last good run.
+        signal=signal,
+        plan=command.plan,
+        cause_class=verdict.cause_class,
+        group=verdict.group,
+        requester=command.requester,
+    )
+    opened = told(opened, listening(evolve(None, opened), "opened", directory))
+    return [opened, *escalation.begin(evolve(None, opened), opened.tell, now, directory)]
+
+
+def absorption(state: Incident, by: str) -> c.Absorb:
+    """Return the command that makes another incident take over what this one stands for (see ``Merge``)."""
+    verdict = Verdict(
+        rule=state.rule,
+        level=state.level,
+        severity=state.severity,
+        priority=state.priority,
+        title=state.title,
+        dedup=state.dedup,
+    )
+    return c.Absorb(
+        by=by,
+        number=state.number,
+        signals=state.failing(),
+        reached=state.reached,
+        verdict=verdict if state.active else None,
+        plan=state.plan,
+    )
+
+
+def react(state: Incident, event: e.Event) -> list[Effect]:
+    """Return what an event owes the world; ``state`` is the state just after it."""
+    effects: list[Effect] = [
+        Notify(message=message_id(state.number, state.sequence, page), sequence=state.sequence, page=page, event=event)
+        for page in e.pages_of(event)
+    ]
+    if event.withdraw:
+        effects.append(Withdraw(messages=event.withdraw))
+    if state.plan.ticket and not isinstance(event, UNMIRRORED):
+        effects.append(PutTicket(backend=state.plan.ticket, sequence=state.sequence))
+    return effects
+
+
+def wake_at(state: Incident) -> datetime | None:
+    """Return the moment at which time alone brings something, or nothing."""
+    if state.over:
+        return None
+    coming, closing = ladder.next_at(state), state.close_by
+    return min(coming, closing) if coming and closing else coming or closing
+
+
+def _report(state: Incident, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
+    signal, standing = command.signal, state.signals.get(command.signal.key)
+    if state.phase == "resolved":
+        again = e.Reopened(at=now, by="", why=signal.detail or signal.title, signal=signal)
+        reopened = _reopening(state, again, directory)
+        state = evolve(state, reopened)
+        raised = _raised(state, command.verdict, command.plan, now, directory)
+        told_of = (*reopened.tell, *(page for event in raised for page in event.tell))
+        return [reopened, *raised, *escalation.begin(_fold(state, raised), told_of, now, directory)]
+    decided: list[e.Event] = []
+    if standing is None or not standing.failing:
+        asks = command.requester if not state.requester else ""
+        joined = e.SignalJoined(at=now, signal=signal, requester=asks)
+        decided.append(told(joined, asking(evolve(state, joined), directory) if asks else ()))
+    state = _fold(state, decided)
+    raised = _raised(state, command.verdict, command.plan, now, directory)
+    if any(event.level > state.level for event in raised):
+        pages = (page for event in raised for page in event.tell)
+        return [*decided, *raised, *escalation.begin(_fold(state, raised), pages, now, directory)]
+    return [*decided, *raised]
+
+
+def _raised(state: Incident, verdict: Verdict, plan: Plan, now: datetime, directory: Directory) -> list[e.Raised]:
+    """Return the rise that a verdict means, if it does: nothing is ever lowered by a signal."""
+    higher = verdict.level > state.level
+    priority = min(verdict.priority, state.priority, key=PRIORITIES.index)
+    if not higher and priority == state.priority:
+        return []
+    raised = e.Raised(
+        at=now,
+        level=max(verdict.level, state.level),
+        severity=max(verdict.severity, state.severity, key=SEVERITIES.index),
+        priority=priority,
+        rule=verdict.rule,
+        plan=plan if higher else state.plan,
+        withdraw=escalation.unsettled(state) if higher else (),
+    )
+    after = evolve(state, raised)
+    pages = listening(after, "raised", directory)
+    if higher:  # Who hears of openings of this level only has not heard of this one yet (rule DSP-1).
+        pages = (*pages, *listening(after, "opened", directory, above=state.level))
+        pages = (*pages, *audience.pages((state.acknowledged_by,), (), directory))
+    return [told(raised, pages)]
+
+
+def _recover(state: Incident, command: c.Recover, now: datetime, directory: Directory) -> list[e.Event]:
+    standing = state.signals.get(command.key)
+    if standing is None or not standing.failing:
+        return []
+    cleared = e.SignalCleared(at=now, key=command.key, text=command.text)
+    after = evolve(state, cleared)
+    if after.failing() or after.held_by or not after.active:
+        return [cleared]
+    resolved = e.Resolved(at=now, by="", text=command.text, close_by=command.close_by, automatic=True)
+    return [cleared, _resolved(after, resolved, directory)]
+
+
+def _resolved(state: Incident, resolved: e.Resolved, directory: Directory) -> e.Event:
+    """Return the event with whom it tells; a page that has not left yet would arrive after its own recovery."""
+    after = evolve(state, resolved)
+    resolved = replace(resolved, withdraw=escalation.unwanted(after))
+    event: e.Event = told(resolved, following(state, "resolved", directory), resolved.by)
+    return event
+
+
+def _acknowledge(state: Incident, command: c.Acknowledge, now: datetime, directory: Directory) -> list[e.Event]:
+    if state.acknowledged_by == command.by:
+        return []
+    if state.acknowledged_by:
+        raise Refused(f"{state.number} is already acknowledged by {state.acknowledged_by}.")
+    taken = e.Acknowledged(at=now, by=command.by, via=command.via)
+    taken = replace(taken, withdraw=escalation.unwanted(evolve(state, taken)))
+    # Who was paged hears by mail that it has a name; nobody is woken a second time for that.
+    quiet = (page for page in following(state, "", directory) if directory.channels[page.channel].address == "email")
+    return [told(taken, (*quiet, *listening(state, "acknowledged", directory)), command.by)]
+
+
+def _note(state: Incident, command: c.Note, now: datetime, directory: Directory) -> list[e.Event]:
+    if not command.text.strip():
+        raise Refused("A note needs a text.")
+    return [told(e.Noted(at=now, by=command.by, text=command.text), asking(state, directory), command.by)]
+
+
+def _resolve(state: Incident, command: c.Resolve, now: datetime, directory: Directory) -> list[e.Event]:
+    if not command.text.strip():
+        raise Refused("Resolving needs a resolution text.")
+    resolved = e.Resolved(
+        at=now, by=command.by, text=command.text, close_by=command.close_by, workaround_only=command.workaround_only
+    )
+    return [_resolved(state, resolved, directory)]
+
+
+def _hold(state: Incident, command: c.Hold, now: datetime, directory: Directory) -> list[e.Event]:
+    if bool(state.held_by) == command.on:
+        return []
+    held = told(e.Held(at=now, by=command.by, on=command.on), asking(state, directory), command.by)
+    if command.on or command.close_by is None or state.failing():
+        return [held]
+    text = "nothing fails any more, and nobody holds it open"
+    resolved = e.Resolved(at=now, by="", text=text, close_by=command.close_by, automatic=True)
+    return [held, _resolved(evolve(state, held), resolved, directory)]
+
+
+def _reopen(state: Incident, command: c.Reopen, now: datetime, directory: Directory) -> list[e.Event]:
+    if not command.why.strip():
+        raise Refused("Reopening needs a reason.")
+    reopened = _reopening(state, e.Reopened(at=now, by=command.by, why=command.why), directory)
+    return [reopened, *escalation.begin(evolve(state, reopened), reopened.tell, now, directory)]
+
+
+def _reopening(state: Incident, reopened: e.Reopened, directory: Directory) -> e.Reopened:
+    event: e.Reopened = told(reopened, listening(state, "reopened", directory), reopened.by)
+    return event
+
+
+def _close(state: Incident, command: c.Close, now: datetime, directory: Directory) -> list[e.Event]:
+    closed = e.Closed(at=now, by=command.by, why=command.why or "confirmed")
+    return [told(closed, listening(state, "closed", directory), command.by)]
+
+
+def _merge(state: Incident, command: c.Merge, now: datetime, directory: Directory) -> list[e.Event]:
+    if not command.into or command.into == state.number:
+        raise Refused(f"{state.number} cannot be merged into itself.")
+    merged = e.Merged(at=now, by=command.by, into=command.into)
+    merged = replace(merged, withdraw=escalation.unwanted(evolve(state, merged)))
+    return [told(merged, asking(state, directory), command.by)]
+
+
+def _absorb(state: Incident, command: c.Absorb, now: datetime, directory: Directory) -> list[e.Event]:
+    absorbed: e.Event = told(
+        e.Absorbed(at=now, by=command.by, number=command.number, signals=command.signals, reached=command.reached),
+        asking(state, directory),
+        command.by,
+    )
+    state = evolve(state, absorbed)
+    if command.verdict is None:
+        return [absorbed]
+    raised = _raised(state, command.verdict, command.plan or state.plan, now, directory)
+    if not any(event.level > state.level for event in raised):
+        return [absorbed, *raised]
+    pages = (page for event in raised for page in event.tell)
+    return [absorbed, *raised, *escalation.begin(_fold(state, raised), pages, now, directory)]
+
+
+def _accept(state: Incident, command: c.Accept, now: datetime, _directory: Directory) -> list[e.Event]:
+    sent = state.sent.get(command.message)
+    if sent is None or sent.fate == "accepted":
+        return []
+    return [
+        e.Told(
+            at=now,
+            message=command.message,
+            person=sent.person,
+            channel=sent.channel,
+            reference=command.reference,
+            tries=command.tries,
+        )
+    ]
+
+
+def _link(state: Incident, command: c.LinkTicket, now: datetime, _directory: Directory) -> list[e.Event]:
+    if (state.ticket, state.ticket_url) == (command.reference, command.url):
+        return []
+    return [e.TicketLinked(at=now, backend=command.backend, reference=command.reference, url=command.url)]
+
+
+def _tick(state: Incident, _command: c.Tick, now: datetime, directory: Directory) -> list[e.Event]:
+    if state.close_by and now >= state.close_by:
+        closed = e.Closed(at=now, by="", why="nobody objected")  # Rule LIF-7
+        return [told(closed, listening(state, "closed", directory))]
+    return escalation.climb(state, now, directory)
+
+
+def _fold(state: Incident, decided: Sequence[e.Event]) -> Incident:
+    for event in decided:
+        state = evolve(state, event)
+    return state
+
+
+def _verb(kind: type[c.Command]) -> str:
+    return {"Acknowledge": "Acknowledging", "Resolve": "Resolving", "Close": "Closing", "Merge": "Merging"}.get(
+        kind.__name__, f"{kind.__name__}ing"
+    )
+
+
+DECISIONS: dict[type[c.Command], Callable[[Incident, Any, datetime, Directory], list[e.Event]]] = {
+    c.Report: _report,
+    c.Recover: _recover,
+    c.Acknowledge: _acknowledge,
+    c.Note: _note,
+    c.Resolve: _resolve,
+    c.Hold: _hold,
+    c.Reopen: _reopen,
+    c.Close: _close,
+    c.Merge: _merge,
+    c.Absorb: _absorb,
+    c.Accept: _accept,
+    c.Fail: escalation.fail,
+    c.LinkTicket: _link,
+    c.Tick: _tick,
+}

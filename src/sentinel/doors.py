@@ -1,0 +1,100 @@
+"""What requests may see of the daemon, and ask of it: the web's context, filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sentinel import __version__, assembly
+from sentinel.channels.base import Undelivered
+from sentinel.core.model import Result
+from sentinel.messages.notice import Notice
+from sentinel.probes import blackbox
+from sentinel.web.context import Context, Delivered, Health, ProbeAnswer
+
+if TYPE_CHECKING:
+    from sentinel.daemon import Daemon
+
+
+class Doors:
+    """Answers for the daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def context(self) -> Context:
+        """Return the daemon as far as requests may see it."""
+        daemon = self._daemon
+        return Context(
+            settings=lambda: assembly.settings_of(daemon.setup),
+            desk=daemon.desk,
+            store=daemon.store,
+            results=daemon.results,
+            live=daemon.live,
+            read=daemon.read,
+            now=daemon.clock.now,
+            health=self.health,
+            reload=daemon.reload,
+            metrics_page=daemon.pages.metrics,
+            heard=daemon.heard,
+            probe_once=self.probe_once,
+            notify_test=self.notify_test,
+            blackbox=self.blackbox,
+        )
+
+    def health(self) -> Health:
+        """Return how the daemon is."""
+        daemon = self._daemon
+        problems = [f"{name} makes no progress" for name in daemon.stuck()]
+        return Health(
+            version=__version__,
+            started_at=daemon.started_at,
+            ready=daemon.ready and not problems,
+            probes=len(daemon.setup.probes),
+            last_run_at=max((row.last.at for row in daemon.live.rows() if row.last), default=None),
+            problems=tuple(problems),
+        )
+
+    async def probe_once(self, name: str) -> list[Result] | None:
+        """Run all targets of a probe now; nothing for a name that is not configured."""
+        if not await self._daemon.scheduler.run_now(name):
+            return None
+        return [row.last for row in self._daemon.live.of(name) if row.last is not None]
+
+    async def notify_test(self, person_id: str) -> list[Delivered]:
+        """Send a marked test to a person by each of their channels.
+
+        Raises:
+            KeyError: nobody knows the person.
+        """
+        daemon = self._daemon
+        directory = daemon.setup.directory
+        person = directory.people[person_id]
+        found = []
+        for name, channel in directory.channels.items():
+            if not channel.address or not person.addresses.get(channel.address):
+                continue
+            now = daemon.clock.now()
+            notice = Notice(id=f"test/{int(now.timestamp())}/{person_id}/{name}", kind="test", at=now)
+            try:
+                message = daemon.composition.write(notice, person_id, name)
+                reference = await daemon.dispatcher.send_once(name, message)
+            except Undelivered as failure:
+                found.append(Delivered(channel=name, error=failure.why))
+            else:
+                found.append(Delivered(channel=name, reference=reference))
+        return found
+
+    async def blackbox(self, query: Mapping[str, str], headers: Mapping[str, str]) -> ProbeAnswer:
+        """Answer ``/probe``."""
+        daemon = self._daemon
+        around = blackbox.Surroundings(
+            modules=daemon.modules,
+            resolver=daemon.resolver,
+            policy=daemon.setup.policy,
+            allow=tuple(daemon.setup.server.probe.allow),
+            configured=frozenset(row.target for row in daemon.live.rows()),
+            now=daemon.clock.now,
+        )
+        reply = await blackbox.answer(query, headers, around)
+        return ProbeAnswer(status=reply.status, text=reply.text, content_type=reply.content_type)

@@ -1,0 +1,171 @@
+"""What follows from a result: the target's track, the verdict of the rules, and word to the desk.
+
+A failure is reported again at every failing run until the desk holds it, and a recovery at every good one until the
+desk has let go: what a crash or a full disk swallowed is said again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from sentinel import rules
+from sentinel.core.matching import Silence
+from sentinel.core.model import Result, Signal, Verdict
+from sentinel.engine.clock import Clock
+from sentinel.engine.desk import Desk
+from sentinel.engine.live import Live, Row
+from sentinel.store.base import ProbeEvent, StoreUnavailable
+
+log = structlog.get_logger(__name__)
+
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 30.0
+
+
+class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration of now says about judging."""
+
+    rules: tuple[rules.Rule, ...] = ()
+    group_by: tuple[str, ...] = ("service",)
+
+
+class Judge:
+    """Turns results into signals. ``changed`` is told of failures and changes of state, for the store."""
+
+    def __init__(self, clock: Clock, live: Live, desk: Desk, rulebook: Rulebook) -> None:
+        self._clock = clock
+        self._live = live
+        self._desk = desk
+        self.rulebook = rulebook
+        self.silences: tuple[Silence, ...] = ()
+        self.changed: Callable[[ProbeEvent], None] = lambda _: None
+        self.suppressed: Callable[[str], None] = lambda _reason: None
+        self.detected: Callable[[float], None] = lambda _seconds: None
+        self._saying: dict[str, asyncio.Task[None]] = {}
+
+    def take(self, row: Row, result: Result) -> None:
+        """Judge one result of a target."""
+        # What the host's own trouble may have spoilt is not judged alone: it takes a second one to believe it.
+        need = row.plan.recover_need if result.ok else (2 if result.suspect else 1)
+        row.track, turn = rules.judge(row.track, result.ok, result.at, need=need)
+        row.last = result
+        if not result.ok or turn is not None:
+            self.changed(
+                ProbeEvent(
+                    probe=result.probe,
+                    target=result.target,
+                    at=result.at,
+                    ok=result.ok,
+                    reason=result.reason,
+                    detail=result.detail,
+                    duration_s=result.duration_s,
+                )
+            )
+        if turn is not None:
+            log.info("target failing" if turn.failing else "target recovered", **_about(row, result))
+        row.muted = self._muted(row)
+        if row.track.failing and not result.ok:
+            self._say_failing(row, result)
+        elif not row.track.failing and self._desk.holds(row.key, 1):
+            self._say(row.key, lambda: self._recover(row, result))
+
+    def verdict(self, row: Row, result: Result, now: datetime) -> Verdict | None:
+        """Return what the rules make of a target's failure now."""
+        return rules.classify(self.facts(row, result.reason, now), self.rulebook.rules, self.rulebook.group_by)
+
+    def facts(self, row: Row, reason: str, now: datetime) -> rules.Facts:
+        """Return what is known of a target for the rules."""
+        plan = row.plan
+        since = row.track.since or now
+        return rules.Facts(
+            probe=plan.name,
+            type=plan.type,
+            service=plan.service,
+            target=row.target,
+            reason=reason,
+            title=plan.title or plan.name,
+            functional=plan.functional,
+            failing=max(1, self._live.failing(plan.name)),
+            total=len(plan.targets),
+            for_s=max(0.0, (now - since).total_seconds()),
+            labels=plan.labels,
+        )
+
+    def _say_failing(self, row: Row, result: Result) -> None:
+        now = self._clock.now()
+        verdict = self.verdict(row, result, now)
+        if verdict is None or self._desk.holds(row.key, verdict.level):
+            return
+        if row.muted:
+            self.suppressed(row.muted)
+            return
+        signal = Signal(
+            key=row.key,
+            source="probe",
+            title=row.plan.title or row.plan.name,
+            at=result.at,
+            since=row.track.since or result.at,
+            detail=result.detail,
+            reason=result.reason,
+            service=row.plan.service,
+            last_good_at=row.track.last_good_at,
+            labels={**row.plan.labels, "probe": row.plan.name, "target": row.target},
+        )
+        self._say(row.key, lambda: self._report(signal, verdict))
+
+    def _say(self, key: str, what: Callable[[], Awaitable[None]]) -> None:
+        """Say it in a task of its own, until the desk has heard; one thing at a time for each signal."""
+        if key not in self._saying:
+            task = asyncio.get_running_loop().create_task(self._insist(what))
+            self._saying[key] = task
+            task.add_done_callback(lambda _: self._saying.pop(key, None))
+
+    async def _insist(self, what: Callable[[], Awaitable[None]]) -> None:
+        delay = RETRY_FIRST_S
+        while True:
+            try:
+                await what()
+            except StoreUnavailable as error:
+                log.warning("desk cannot write; saying it again", in_s=delay, why=str(error))
+                await asyncio.sleep(delay)
+                delay = min(RETRY_MAX_S, delay * 2)
+            else:
+                return
+
+    async def _report(self, signal: Signal, verdict: Verdict) -> None:
+        known = self._desk.holds(signal.key, 1)
+        state = await self._desk.report(signal, verdict)
+        if not known:
+            self.detected((self._clock.now() - signal.since).total_seconds())
+            log.info("signal reported", incident=state.number, signal=signal.key, rule=verdict.rule, level=state.level)
+
+    async def _recover(self, row: Row, result: Result) -> None:
+        name, need = row.plan.title or row.plan.name, row.plan.recover_need
+        text = f"{name}: {need} good runs in a row, the last at {result.at:%H:%M:%S} UTC"
+        state = await self._desk.recover(row.key, text)
+        if state is not None:
+            log.info("signal cleared", incident=state.number, signal=row.key, phase=state.phase)
+
+    def _muted(self, row: Row) -> str:
+        labels = {**row.plan.labels, "probe": row.plan.name, "target": row.target, "service": row.plan.service}
+        return "silence" if any_covers(self.silences, labels, self._clock.now()) else ""
+
+    async def stop(self) -> None:
+        """End what is still being said; it will be said again after the next start."""
+        for task in list(self._saying.values()):
+            task.cancel()
+        await asyncio.gather(*self._saying.values(), return_exceptions=True)
+
+
+def any_covers(silences: Iterable[Silence], labels: dict[str, str], now: datetime) -> bool:
+    """Tell whether one of the silences covers these labels at that moment."""
+    return any(silence.covers(labels, now) for silence in silences)
+
+
+def _about(row: Row, result: Result) -> dict[str, object]:
+    return {"probe": row.plan.name, "target": row.target, "reason": result.reason, "detail": result.detail}

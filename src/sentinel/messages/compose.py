@@ -1,0 +1,63 @@
+"""From a notice and a person to the message a channel carries."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from sentinel.channels.base import Message
+from sentinel.core.model import Person
+from sentinel.messages import mail, sms
+from sentinel.messages.catalogue import Voice
+from sentinel.messages.clean import clean, one_line
+from sentinel.messages.notice import Notice
+from sentinel.messages.wording import NAME_MAX_CHARS, TEXT_MAX_CHARS, Wording
+
+# What may be the first mail of an incident that this person gets: its subject does not begin with "Re:".
+BEGINNINGS: Final = frozenset({"opened", "escalated", "exhausted", "test"})
+
+
+def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
+    """Write a notice out for a person: subject, text, HTML and SMS in their language, times in their zone.
+
+    ``to`` is the address the channel will use; ``site`` names the organisation in the mail's foot. The same notice
+    always gives the same message.
+    """
+    wording = Wording(notice, Voice(person.language, ZoneInfo(person.timezone)))
+    site = one_line(site, NAME_MAX_CHARS)
+    return Message(
+        id=notice.id,
+        to=to,
+        name=one_line(person.name, NAME_MAX_CHARS),
+        language=person.language,
+        subject=mail.subject(wording),
+        text=mail.text(wording, site),
+        html=mail.html(wording, site),
+        sms=sms.write(wording),
+        thread=notice.incident or notice.id,
+        first_in_thread=notice.kind in BEGINNINGS,
+        priority=notice.priority or "",
+        at=notice.at,
+        facts=_facts(notice),
+    )
+
+
+def _facts(notice: Notice) -> dict[str, Any]:
+    """Return the notice for machines: the links that let one person act are left out."""
+    facts: dict[str, Any] = _harmless(msgspec.to_builtins(notice))
+    del facts["ack_url"]
+    return facts
+
+
+def _harmless(value: Any) -> Any:
+    match value:
+        case str():
+            return clean(value, TEXT_MAX_CHARS)
+        case dict():
+            return {key: _harmless(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_harmless(inner) for inner in value]
+        case _:
+            return value

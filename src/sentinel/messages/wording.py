@@ -1,0 +1,175 @@
+"""What every form of a message says of a notice: its title, its first sentence, its facts, in the reader's voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from sentinel.messages.catalogue import Voice
+from sentinel.messages.clean import clean, one_line
+from sentinel.messages.notice import Notice
+
+SERVICE_MAX_CHARS: Final = 80
+TITLE_MAX_CHARS: Final = 160
+NAME_MAX_CHARS: Final = 80
+DETAIL_MAX_CHARS: Final = 500
+TEXT_MAX_CHARS: Final = 4000
+LINK_MAX_CHARS: Final = 2000
+TIMELINE_MAX_LINES: Final = 3
+
+# The kinds that ask somebody to act; all others only tell.
+ASKING: Final = frozenset({"opened", "escalated", "repeated", "reopened", "exhausted", "raised"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A row of the table of facts; ``link`` is empty for plain text."""
+
+    label: str
+    value: str
+    link: str = ""
+
+
+def link(url: str) -> str:
+    """Return a web address that may be put behind words, or nothing: no other scheme, no controls, no blanks."""
+    if len(url) > LINK_MAX_CHARS or not url.isascii() or not url.isprintable() or " " in url:
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in {"http", "https"} and parts.hostname else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A notice in a reader's voice. Every text it returns is harmless and bounded."""
+
+    notice: Notice
+    voice: Voice
+
+    @property
+    def service(self) -> str:
+        """The service's name, on one line."""
+        return one_line(self.notice.service, SERVICE_MAX_CHARS)
+
+    @property
+    def title(self) -> str:
+        """What is wrong, on one line."""
+        said = self.voice.kind(self.notice.kind, "title")
+        return said or one_line(self.notice.title, TITLE_MAX_CHARS)
+
+    @property
+    def what(self) -> str:
+        """The service and what is wrong with it, said once when the title begins with the service's name."""
+        return self.joined(self.voice.word("colon"))
+
+    def joined(self, colon: str) -> str:
+        """Join service and title."""
+        if not self.service or self.title.casefold().startswith(self.service.casefold()):
+            return self.title or self.service
+        return f"{self.service}{colon}{self.title}" if self.title else self.service
+
+    @property
+    def by(self) -> str:
+        """Who did it."""
+        return one_line(self.notice.by, NAME_MAX_CHARS)
+
+    @property
+    def detail(self) -> str:
+        """What was found, or the reason's label when there is no sentence."""
+        return one_line(self.notice.detail, DETAIL_MAX_CHARS) or one_line(self.notice.reason, NAME_MAX_CHARS)
+
+    @property
+    def text(self) -> str:
+        """What somebody wrote; nothing when the first sentence says it already."""
+        return "" if self.notice.kind == "merged" else clean(self.notice.text, TEXT_MAX_CHARS)
+
+    @property
+    def when(self) -> str:
+        """Since when, or from when to when once it is over."""
+        notice, say = self.notice, self.voice.phrase
+        if notice.kind == "test":
+            return say("at", notice.at, notice.at)
+        since = notice.since or notice.opened_at or notice.at
+        if notice.kind == "recovered":
+            return f"{say('from', since, notice.at)} {say('to', notice.at, since)}"
+        return say("since", since, notice.at)
+
+    @property
+    def asking(self) -> bool:
+        """Whether the reader is asked to take charge."""
+        return self.notice.kind in ASKING and not self.notice.assignee
+
+    def sentence(self, key: str) -> str:
+        """Return the sentence of this kind under ``lead`` or ``sms``, naming who did it when that is known."""
+        notice = self.notice
+        since = notice.since or notice.opened_at or notice.at
+        shape = f"{key}_by" if self.by and self.voice.kind(notice.kind, f"{key}_by", **self._blanks()) else key
+        values = self._blanks() | {
+            "by": self.by,
+            "at": self.voice.phrase("at", notice.at, notice.at),
+            "age": self.voice.duration(notice.at - (notice.opened_at or since)),
+            "outage": self.voice.duration(notice.at - since),
+            "step": str(notice.step),
+            "level": str(notice.level or "-"),
+            "priority": notice.priority or "-",
+            "text": one_line(notice.text, NAME_MAX_CHARS),
+        }
+        return self.voice.kind(notice.kind, shape, **values)
+
+    @staticmethod
+    def _blanks() -> dict[str, str]:
+        return dict.fromkeys(("by", "at", "age", "outage", "step", "level", "priority", "text"), "")
+
+    def ask(self, key: str) -> str:
+        """Return the request to take charge by a moment, or nothing."""
+        notice = self.notice
+        if not self.asking or notice.acknowledge_by is None:
+            return ""
+        return self.voice.word(key, before=self.voice.phrase("before", notice.acknowledge_by, notice.at))
+
+    @property
+    def lead(self) -> str:
+        """The first line of a mail: who does what, by when."""
+        return " ".join(filter(None, (self.sentence("lead"), self.ask("take_charge_by"))))
+
+    def action(self) -> Fact | None:
+        """Return the link to take charge, when that is asked for."""
+        address = link(self.notice.ack_url) if self.asking else ""
+        return Fact(self.voice.word("take_charge"), address, address) if address else None
+
+    def page(self) -> Fact | None:
+        """Return the link to the incident."""
+        address = link(self.notice.incident_url)
+        return Fact(self.voice.word("see_incident"), address, address) if address else None
+
+    def facts(self) -> list[Fact]:
+        """Return the table of facts, without the rows that are not known."""
+        notice, voice = self.notice, self.voice
+        if notice.kind == "test":
+            return []
+        rows = [("detail", self.detail), ("service", self.service)]
+        if notice.severity and notice.level:
+            severity = voice.name("severities", notice.severity)
+            rows.append(("severity", voice.word("severity_level", severity=severity, level=notice.level)))
+        elif notice.level:
+            rows.append(("level", str(notice.level)))
+        if notice.cause_class:
+            rows.append(("cause_class", voice.name("cause_classes", notice.cause_class)))
+        moments = ("since", "opened_at", "acknowledge_by", "resolve_by")
+        rows += [(key, voice.long(moment)) for key in moments if (moment := getattr(notice, key))]
+        rows.append(("assignee", one_line(notice.assignee, NAME_MAX_CHARS) or (voice.word("nobody") * self.asking)))
+        rows += [
+            ("ticket", one_line(notice.ticket, NAME_MAX_CHARS)),
+            ("runbook", one_line(notice.runbook, LINK_MAX_CHARS)),
+        ]
+        return [Fact(voice.word(key), value, link(value)) for key, value in rows if value]
+
+    def timeline(self) -> list[tuple[str, str]]:
+        """Return the last lines of the timeline, each with its moment."""
+        lines = self.notice.timeline[-TIMELINE_MAX_LINES:]
+        return [
+            (self.voice.phrase("on", line.at, self.notice.at), one_line(line.text, DETAIL_MAX_CHARS)) for line in lines
+        ]

@@ -1,0 +1,216 @@
+"""Every metric Sentinel exports, in one table; the ``probe_*`` families are in ``probes/help.py``.
+
+Labels come from closed sets, base units everywhere, instants are absent rather than zero.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter as Count
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from sentinel import __version__
+from sentinel.core import events as e
+from sentinel.core.state import Incident
+
+RUN_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LAG_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+PERSON_S = (60, 300, 900, 1_800, 3_600, 7_200, 14_400)
+REPAIR_S = (900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400, 172_800, 432_000)
+LATENCY_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One line of the table. A ``state`` metric is a gauge that is looked up when asked for."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram", "state"]
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+METRICS: Final[tuple[Metric, ...]] = (
+    Metric("sentinel_probes", "state", ("type", "state"), "Probes configured, by type and state (ok, failing, pending, muted, paused)"),
+    Metric("sentinel_probe_runs_total", "counter", ("type", "result"), "Probe runs ended, by result (success, failure, timeout, error)"),
+    Metric("sentinel_probe_run_duration_seconds", "histogram", ("type",), "Duration of probe runs", RUN_S),
+    Metric("sentinel_probe_schedule_lag_seconds", "histogram", (), "Delay between the planned and the actual start of probe runs", LAG_S),
+    Metric("sentinel_probe_runs_skipped_total", "counter", ("reason",), "Planned probe runs that did not start, by reason (overrun, shutdown, budget)"),
+    Metric("sentinel_alerts_suppressed_total", "counter", ("reason",), "Alerts not dispatched, by reason (duplicate, silence, inhibition, maintenance, level)"),
+    Metric("sentinel_incidents", "state", ("service", "priority", "state"), "Incidents not yet closed, by state (open, acknowledged, waiting_customer, waiting_third_party, resolved)"),
+    Metric("sentinel_incident_opened_total", "counter", ("service", "level", "priority", "source"), "Incidents opened"),
+    Metric("sentinel_incident_closed_total", "counter", ("service", "priority", "outcome"), "Incidents closed, by outcome (resolved, false_alarm, duplicate)"),
+    Metric("sentinel_incident_escalated_total", "counter", ("service", "to"), "Incidents raised to a higher level"),
+    Metric("sentinel_incident_detection_seconds", "histogram", (), "Time from the first failed probe run to the opening of the incident", LATENCY_S),
+    Metric("sentinel_incident_acknowledge_seconds", "histogram", ("priority",), "Time from the opening to the acknowledgement", PERSON_S),
+    Metric("sentinel_incident_resolve_seconds", "histogram", ("priority",), "Time from the opening to the resolution, pauses taken off", REPAIR_S),
+    Metric("sentinel_incident_oldest_unacknowledged_timestamp_seconds", "state", ("priority",), "When the oldest unacknowledged incident was opened, in unixtime; absent without one"),
+    Metric("sentinel_notifications_total", "counter", ("channel", "result"), "Notifications ended, by result (accepted, delivered, failed, expired, rate_limited)"),
+    Metric("sentinel_notification_attempts_total", "counter", ("channel", "outcome"), "Attempts to hand a notification to its gateway, by outcome (ok, retry, refused, timeout)"),
+    Metric("sentinel_notification_latency_seconds", "histogram", ("channel",), "Time from the event to the acceptance by the gateway", LATENCY_S),
+    Metric("sentinel_notification_queue_length", "state", ("channel",), "Notifications waiting to be sent"),
+    Metric("sentinel_notification_queue_oldest_timestamp_seconds", "state", ("channel",), "When the oldest waiting notification was queued, in unixtime; absent when the queue is empty"),
+    Metric("sentinel_channel_up", "gauge", ("channel",), "Whether the last attempt or self-test of the channel succeeded"),
+    Metric("sentinel_escalation_steps_total", "counter", ("policy", "step", "result"), "Escalation steps taken, by result (notified, skipped, nobody)"),
+    Metric("sentinel_escalations_exhausted_total", "counter", ("service",), "Incidents of which no step of the escalation reached anybody"),
+    Metric("sentinel_ticket_operations_total", "counter", ("backend", "operation", "result"), "Operations on the ticket backend"),
+    Metric("sentinel_ticket_sync_lag_seconds", "state", ("backend",), "Age of the oldest change not yet in the ticket backend"),
+    Metric("sentinel_build_info", "gauge", ("version", "revision", "python"), "Version of the running program"),
+    Metric("sentinel_config_last_reload_successful", "gauge", (), "Whether the last configuration reload succeeded"),
+    Metric("sentinel_config_last_reload_success_timestamp_seconds", "gauge", (), "When the configuration was last loaded, in unixtime"),
+    Metric("sentinel_config_hash", "gauge", (), "Hash of the configuration in use"),
+    Metric("sentinel_watchdog_last_cycle_timestamp_seconds", "state", (), "When every probe had last been run within its interval, in unixtime"),
+    Metric("sentinel_event_loop_lag_seconds", "histogram", (), "Delay of the event loop, sampled each second", LAG_S),
+    Metric("sentinel_bugs_total", "counter", ("where",), "Errors of Sentinel itself that were caught at the edge of a task"),
+    Metric("sentinel_store_operation_seconds", "histogram", ("operation",), "Duration of operations on the database", RUN_S),
+    Metric("sentinel_store_size_bytes", "state", (), "Size of the database"),
+    Metric("sentinel_http_requests_total", "counter", ("handler", "method", "code"), "HTTP requests served"),
+    Metric("sentinel_http_request_duration_seconds", "histogram", ("handler",), "Duration of HTTP requests", RUN_S),
+)  # fmt: skip
+
+Sample = tuple[tuple[str, ...], float]
+
+
+class Meters:
+    """The metrics, ready to be counted. ``states`` are looked up when a page is asked for."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self.states: dict[str, Callable[[], Iterable[Sample]]] = {}
+        for metric in METRICS:
+            match metric.kind:
+                case "counter":
+                    made: Counter | Gauge | Histogram = Counter(
+                        metric.name, metric.help, metric.labels, registry=self.registry
+                    )
+                case "gauge":
+                    made = Gauge(metric.name, metric.help, metric.labels, registry=self.registry)
+                case "histogram":
+                    made = Histogram(
+                        metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=self.registry
+                    )
+                case "state":
+                    continue
+            self._made[metric.name] = made
+        self.registry.register(_States(self))
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.set("sentinel_build_info", 1, __version__, "", platform.python_version())
+
+    def count(self, name: str, *labels: str, by: float = 1) -> None:
+        """Add to a counter."""
+        made = self._made[name]
+        assert isinstance(made, Counter), f"{name} is not a counter"
+        (made.labels(*labels) if labels else made).inc(by)
+
+    def set(self, name: str, value: float, *labels: str) -> None:
+        """Set a gauge."""
+        made = self._made[name]
+        assert isinstance(made, Gauge), f"{name} is not a gauge"
+        (made.labels(*labels) if labels else made).set(value)
+
+    def observe(self, name: str, value: float, *labels: str) -> None:
+        """Add an observation to a histogram."""
+        made = self._made[name]
+        assert isinstance(made, Histogram), f"{name} is not a histogram"
+        (made.labels(*labels) if labels else made).observe(value)
+
+    # What several places count ----------------------------------------------------------------------------------
+
+    def attempt(self, channel: str, outcome: str) -> None:
+        """Count one try to hand a message over."""
+        self.count("sentinel_notification_attempts_total", channel, outcome)
+        if outcome != "refused":  # A refused address says nothing about the channel.
+            self.set("sentinel_channel_up", float(outcome == "ok"), channel)
+
+    def ended(self, channel: str, result: str, waited_s: float) -> None:
+        """Count a message that is accepted or given up."""
+        self.count("sentinel_notifications_total", channel, result)
+        if result == "accepted":
+            self.observe("sentinel_notification_latency_seconds", waited_s, channel)
+
+    def ticket(self, backend: str, result: str) -> None:
+        """Count one try at a ticket."""
+        self.count("sentinel_ticket_operations_total", backend, "put", result)
+
+    def happened(self, written: Sequence[tuple[Incident, e.Event]]) -> None:
+        """Count what incidents went through."""
+        for state, event in written:
+            match event:
+                case e.Opened():
+                    self.count(
+                        "sentinel_incident_opened_total",
+                        state.service,
+                        str(state.level),
+                        state.priority,
+                        event.signal.source,
+                    )
+                case e.Acknowledged():
+                    waited = (event.at - state.opened_at).total_seconds()
+                    self.observe("sentinel_incident_acknowledge_seconds", waited, state.priority)
+                case e.Resolved():
+                    took = (event.at - state.opened_at).total_seconds()
+                    self.observe("sentinel_incident_resolve_seconds", took, state.priority)
+                case e.Closed():
+                    self.count("sentinel_incident_closed_total", state.service, state.priority, "resolved")
+                case e.Merged():
+                    self.count("sentinel_incident_closed_total", state.service, state.priority, "duplicate")
+                case e.Raised():
+                    self.count("sentinel_incident_escalated_total", state.service, str(event.level))
+                case e.Escalated():
+                    result = "notified" if event.tell else "nobody"
+                    self.count("sentinel_escalation_steps_total", state.service, str(event.step), result)
+                case e.Exhausted():
+                    self.count("sentinel_escalations_exhausted_total", state.service)
+
+
+class _States(Collector):
+    """Looks the state metrics up when a page is written."""
+
+    def __init__(self, meters: Meters) -> None:
+        self._meters = meters
+
+    def describe(self) -> Iterator[Family]:
+        yield from ()
+
+    def collect(self) -> Iterator[Family]:
+        for metric in METRICS:
+            if metric.kind == "state":
+                family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+                for labels, value in self._meters.states.get(metric.name, tuple)():
+                    family.add_metric(labels, value)
+                yield family
+
+
+def incident_counts(open_: Iterable[Incident]) -> list[Sample]:
+    """Return how many incidents there are by service, priority and state."""
+    counted = Count((state.service, state.priority, state.phase) for state in open_)
+    return [(labels, float(number)) for labels, number in counted.items()]
+
+
+def oldest_unacknowledged(open_: Iterable[Incident]) -> list[Sample]:
+    """Return when the oldest incident that nobody has was opened, by priority."""
+    oldest: dict[str, datetime] = {}
+    for state in open_:
+        if state.phase == "open":
+            oldest[state.priority] = min(oldest.get(state.priority, state.opened_at), state.opened_at)
+    return [((priority,), moment.timestamp()) for priority, moment in oldest.items()]

@@ -1,0 +1,70 @@
+"""The metrics page: Sentinel's own metrics by the client library, the ``probe_*`` families by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
+
+from sentinel.engine import series
+from sentinel.engine.clock import Clock
+from sentinel.engine.desk import Desk
+from sentinel.engine.live import Live
+from sentinel.metrics import Meters, Sample, incident_counts, oldest_unacknowledged
+from sentinel.store.base import Store
+
+OPENMETRICS = "application/openmetrics-text"
+END = b"# EOF\n"
+
+
+class Pages:
+    """Writes the page. What only the database knows is refreshed beside it, so that a scrape never waits for a disk."""
+
+    def __init__(self, meters: Meters, live: Live, desk: Desk, store: Store, clock: Clock) -> None:
+        self._meters = meters
+        self._live = live
+        self._store = store
+        self._clock = clock
+        self._queue: dict[str, tuple[int, datetime]] = {}
+        self._size_bytes = 0
+        self._last_cycle: datetime | None = None
+        meters.states.update(
+            {
+                "sentinel_probes": lambda: [(key, float(number)) for key, number in live.counts().items()],
+                "sentinel_incidents": lambda: incident_counts(desk.open()),
+                "sentinel_incident_oldest_unacknowledged_timestamp_seconds": lambda: oldest_unacknowledged(desk.open()),
+                "sentinel_notification_queue_length": self._waiting,
+                "sentinel_notification_queue_oldest_timestamp_seconds": self._oldest,
+                "sentinel_ticket_sync_lag_seconds": lambda: (),
+                "sentinel_watchdog_last_cycle_timestamp_seconds": self._cycle,
+                "sentinel_store_size_bytes": lambda: [((), float(self._size_bytes))],
+            }
+        )
+
+    async def refresh(self, read: Callable[..., Awaitable[Any]]) -> None:
+        """Look at what only the database knows."""
+        self._queue = await read(self._store.queue)
+        self._size_bytes = await read(self._store.size_bytes)
+        now = self._clock.now()
+        if not self._live.stale(now):
+            self._last_cycle = now
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the page and its content type, in OpenMetrics when the client asks for it."""
+        probes = series.page(self._live.rows()).encode()
+        if OPENMETRICS in accept:
+            own: bytes = openmetrics.generate_latest(self._meters.registry)  # type: ignore[no-untyped-call]
+            return own.removesuffix(END) + probes + END, openmetrics.CONTENT_TYPE_LATEST
+        return generate_latest(self._meters.registry) + probes, CONTENT_TYPE_LATEST
+
+    def _waiting(self) -> Iterable[Sample]:
+        return [((channel,), float(number)) for channel, (number, _) in self._queue.items()]
+
+    def _oldest(self) -> Iterable[Sample]:
+        return [((channel,), oldest.timestamp()) for channel, (_, oldest) in self._queue.items()]
+
+    def _cycle(self) -> Iterable[Sample]:
+        return [((), self._last_cycle.timestamp())] if self._last_cycle else []

@@ -1,0 +1,156 @@
+"""How an easy handle of libcurl is set up for one hop: where it connects, what it sends, whom it trusts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pycurl
+
+from sentinel.probes.http_client import default_ca_file
+from sentinel.probes.http_message import Request, Settings
+from sentinel.probes.net import IPAddress
+from sentinel.probes.tlscontext import TlsOptions
+
+CURVES = "X25519:P-256:P-384"  # The post-quantum share of libcurl's own list costs a sixth of a handshake.
+OLD_TLS = frozenset({"TLSv1.0", "TLSv1.1"})
+HANDSHAKE = re.compile(rb"SSL connection using (\S+) / (\S+)")
+
+LOWEST = {
+    "TLSv1.0": pycurl.SSLVERSION_TLSv1_0,
+    "TLSv1.1": pycurl.SSLVERSION_TLSv1_1,
+    "TLSv1.2": pycurl.SSLVERSION_TLSv1_2,
+    "TLSv1.3": pycurl.SSLVERSION_TLSv1_3,
+}
+HIGHEST = {
+    "TLSv1.0": pycurl.SSLVERSION_MAX_TLSv1_0,
+    "TLSv1.1": pycurl.SSLVERSION_MAX_TLSv1_1,
+    "TLSv1.2": pycurl.SSLVERSION_MAX_TLSv1_2,
+    "TLSv1.3": pycurl.SSLVERSION_MAX_TLSv1_3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One request on its way: to which checked address, or through which checked proxy, within which time."""
+
+    request: Request
+    settings: Settings
+    timeout_s: float
+    address: IPAddress | None
+    proxy_address: IPAddress | None = None
+
+    @property
+    def peer(self) -> IPAddress:
+        """The address that is connected to."""
+        peer = self.proxy_address or self.address
+        assert peer is not None, "without a proxy the address is always resolved"
+        return peer
+
+
+@dataclass(slots=True)
+class Handshake:
+    """What was agreed in a TLS handshake, heard from libcurl's own account of it: pycurl has no other way to tell."""
+
+    version: str = ""
+    cipher: str = ""
+
+    def overhear(self, kind: int, text: bytes) -> None:
+        """Take one line of that account; everything but the agreement is dropped."""
+        if kind == pycurl.INFOTYPE_TEXT and (found := HANDSHAKE.match(text)):
+            self.version, self.cipher = found[1].decode("ascii", "replace"), found[2].decode("ascii", "replace")
+
+
+def prepare(curl: Any, hop: Hop, handshake: Handshake) -> None:
+    """Set up a handle to send a request; what it held is forgotten but for its cookies."""
+    request, settings = hop.request, hop.settings
+    curl.reset()
+    connection(curl, hop, handshake)
+    headers = dict(request.headers + request.secret)
+    named = {name.lower(): name for name in headers}
+    if "cookie" in named:
+        curl.setopt(pycurl.COOKIE, headers.pop(named["cookie"]).encode())  # Joins the cookies of the run.
+    if "host" not in named:
+        headers["Host"] = request.link.authority  # Which the URL may not say, as it carries the TLS server name.
+    headers.setdefault(named.get("user-agent", "User-Agent"), settings.agent)
+    if "connection" not in named:
+        headers["Connection"] = "close"
+    # An empty value is written with a semicolon; a colon alone takes away what libcurl adds of its own accord.
+    lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+    lines += [f"{name}:" for name in ("Accept", "Content-Type", "Expect") if name.lower() not in named]
+    curl.setopt(pycurl.HTTPHEADER, [line.encode() for line in lines])
+    curl.setopt(pycurl.COOKIEFILE, "")
+    curl.setopt(pycurl.MAXFILESIZE, settings.body_max_bytes)
+    if settings.compression:
+        curl.setopt(pycurl.ACCEPT_ENCODING, settings.compression)
+    if request.body is not None:
+        curl.setopt(pycurl.POSTFIELDS, request.body)
+    if request.method == "HEAD":
+        curl.setopt(pycurl.NOBODY, 1)
+    else:
+        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+
+
+def only_connect(curl: Any, hop: Hop, handshake: Handshake) -> None:
+    """Set up a handle that shakes hands with anybody, shows no certificate of ours, and sends nothing."""
+    tls = TlsOptions(server_name=hop.settings.tls.server_name, verify=False)
+    connection(curl, replace(hop, settings=replace(hop.settings, tls=tls)), handshake)
+    curl.setopt(pycurl.CONNECT_ONLY, 1)
+
+
+def connection(curl: Any, hop: Hop, handshake: Handshake) -> None:
+    """Say where and how to connect. libcurl looks up nothing and reads nothing but http and https."""
+    link, settings, tls = hop.request.link, hop.settings, hop.settings.tls
+    host = tls.server_name if tls.server_name and link.secure else link.host
+    curl.setopt(pycurl.URL, str(replace(link, host=host)))
+    curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    curl.setopt(pycurl.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    curl.setopt(pycurl.FOLLOWLOCATION, 0)
+    curl.setopt(pycurl.PATH_AS_IS, 1)
+    curl.setopt(pycurl.NOSIGNAL, 1)
+    curl.setopt(pycurl.FRESH_CONNECT, 1)
+    curl.setopt(pycurl.FORBID_REUSE, 1)
+    curl.setopt(pycurl.TIMEOUT_MS, max(1, int(hop.timeout_s * 1000)))
+    version = pycurl.CURL_HTTP_VERSION_2TLS if settings.http2 else pycurl.CURL_HTTP_VERSION_1_1
+    curl.setopt(pycurl.HTTP_VERSION, version)
+    if settings.proxy is None:
+        curl.setopt(pycurl.PROXY, "")  # Nor one from the environment.
+        # CONNECT_TO and not RESOLVE: that one writes into a cache which all transfers of the loop share.
+        curl.setopt(pycurl.CONNECT_TO, [f"::{_bracketed(hop.peer)}:{link.port}"])
+    else:
+        proxy = settings.proxy
+        curl.setopt(pycurl.PROXY, f"{proxy.scheme}://{proxy.host_text}:{proxy.port}")
+        curl.setopt(pycurl.NOPROXY, "")
+        curl.setopt(pycurl.RESOLVE, [f"+{proxy.host}:{proxy.port}:{_bracketed(hop.peer)}"])
+    if link.secure:
+        _tls(curl, tls, handshake)
+
+
+def _tls(curl: Any, tls: TlsOptions, handshake: Handshake) -> None:
+    """Say how TLS is spoken, and have the certificates and the handshake told."""
+    ca_file = str(tls.ca_file or default_ca_file())
+    if ca_file:
+        curl.setopt(pycurl.CAINFO, ca_file)
+    if tls.cert_file is not None:
+        curl.setopt(pycurl.SSLCERT, str(tls.cert_file))
+        curl.setopt(pycurl.SSLKEY, str(tls.key_file or tls.cert_file))
+    curl.setopt(pycurl.SSL_VERIFYPEER, int(tls.verify))
+    curl.setopt(pycurl.SSL_VERIFYHOST, 2 if tls.verify else 0)
+    curl.setopt(pycurl.SSL_SESSIONID_CACHE, 0)
+    lowest = tls.min_version or min("TLSv1.2", tls.max_version or "TLSv1.2")
+    curl.setopt(pycurl.SSLVERSION, LOWEST[lowest] | (HIGHEST[tls.max_version] if tls.max_version else 0))
+    if lowest in OLD_TLS:
+        curl.setopt(pycurl.SSL_CIPHER_LIST, "ALL:@SECLEVEL=0")
+    with suppress(pycurl.error):  # Another TLS library beneath libcurl: its own list does.
+        curl.setopt(pycurl.SSL_EC_CURVES, CURVES)
+    curl.setopt(pycurl.OPT_CERTINFO, 1)
+    curl.setopt(pycurl.VERBOSE, 1)
+    overhear: Callable[[int, bytes], None] = handshake.overhear
+    curl.setopt(pycurl.DEBUGFUNCTION, overhear)
+
+
+def _bracketed(address: IPAddress) -> str:
+    return f"[{address}]" if ":" in str(address) else str(address)

@@ -1,0 +1,82 @@
+"""The daemon as a process: from a path to an exit code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import structlog
+import uvloop
+
+from sentinel import demo, logs
+from sentinel.config.build import Setup
+from sentinel.config.errors import ConfigError
+from sentinel.config.load import load
+from sentinel.daemon import Daemon
+from sentinel.engine.clock import SystemClock
+from sentinel.store.base import ResultStore, Store, StoreUnavailable
+from sentinel.store.locks import lock
+from sentinel.store.opening import database_path, open_store
+
+log = structlog.get_logger(__name__)
+
+EXIT_CONFIGURATION = 3
+
+
+def run(path: Path, *, practice: bool = False, control: Path | None = None) -> int:
+    """Run the daemon on a configuration until SIGTERM, with the practice platform beside it if wanted.
+
+    Returns the exit code: 0 when it was stopped, 3 when the configuration or the storage cannot be used.
+    """
+    logs.configure()
+    try:
+        loaded = load(path)
+    except ConfigError as error:
+        click.echo("\n".join(map(str, error.mistakes)), err=True)
+        return EXIT_CONFIGURATION
+    for warning in loaded.warnings:
+        log.warning("configuration", about=str(warning))
+    url = storage_url(loaded.setup, path)
+    try:
+        with lock(url):
+            opened, results = open_store(url, synchronous=loaded.setup.storage.synchronous)
+            try:
+                uvloop.run(_serve(path, loaded.setup, (opened, results), practice, control or control_path(url)))
+            finally:
+                results.close()
+                opened.close()
+    except StoreUnavailable as error:
+        click.echo(error, err=True)
+        return EXIT_CONFIGURATION
+    except OSError as error:
+        click.echo(f"Sentinel cannot start: {error.strerror or error}", err=True)
+        return EXIT_CONFIGURATION
+    return 0
+
+
+async def _serve(
+    path: Path, setup: Setup, stores: tuple[Store, ResultStore], practice: bool, control: Path | None
+) -> None:
+    platform = await demo.start(path.parent) if practice else None
+    try:
+        await Daemon(path, setup, *stores, SystemClock()).run(control)
+    finally:
+        if platform is not None:
+            await platform.close()
+
+
+def storage_url(setup: Setup, path: Path) -> str:
+    """Return where things are kept: as configured, else in systemd's state folder, else beside the configuration."""
+    if setup.storage.url:
+        return setup.storage.url.reveal()
+    folder = Path(os.environ.get("STATE_DIRECTORY", path.parent)).absolute()
+    return f"sqlite:///{folder / 'sentinel.db'}"
+
+
+def control_path(url: str) -> Path | None:
+    """Return where the control socket is: in systemd's runtime folder, else beside the database."""
+    if "RUNTIME_DIRECTORY" in os.environ:
+        return Path(os.environ["RUNTIME_DIRECTORY"]) / "control.sock"
+    database = database_path(url)
+    return database.with_name("control.sock") if database else None

@@ -1,0 +1,264 @@
+"""What the rest of Sentinel asks of a store, and the rows that pass between them.
+
+The store is called from its own threads, never from the event loop. One ``Write`` is one transaction: events,
+projections with ``wake_at``, outbox rows and what came of earlier ones stand or fall together (rule DSP-3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+import msgspec
+
+from sentinel.core.events import Event
+from sentinel.core.matching import Silence
+from sentinel.core.model import Result
+from sentinel.core.state import Incident
+from sentinel.tickets.base import Ticket, TicketReference
+
+MessageState = Literal["pending", "sending", "done", "dead", "withdrawn"]
+
+
+class Conflict(Exception):  # noqa: N818  losing a race is normal business
+    """Somebody else wrote the next event of an incident first: reload it and decide again."""
+
+
+class StoreUnavailable(Exception):  # noqa: N818  the caller decides what it means
+    """The database could not take it: full, read-only, locked, or gone. Nothing of the write is there."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """An event in its place: sequences count from 1 without gaps, each hash covers the one before (rule LIF-9)."""
+
+    number: str
+    sequence: int
+    event: Event
+    hash: str = ""
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Something owed to the world: a message to a person, or a ticket to bring in line.
+
+    ``body`` holds all that is needed to write the message out. ``urgency`` is the incident's level: higher goes first.
+    Retries end at ``give_up_at``.
+    """
+
+    id: str
+    kind: Literal["message", "ticket"]
+    incident: str
+    sequence: int
+    person: str
+    channel: str
+    urgency: int
+    body: bytes
+    created_at: datetime
+    due_at: datetime
+    give_up_at: datetime
+    state: MessageState = "pending"
+    tries: int = 0
+    reference: str = ""
+    error: str = ""
+    settled_at: datetime | None = None
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a try, or that one begins. For tickets it holds only if ``sequence`` is still the row's."""
+
+    id: str
+    sequence: int
+    state: MessageState
+    tries: int
+    due_at: datetime
+    at: datetime
+    reference: str = ""
+    error: str = ""
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """One transaction. An outbox row of kind ``ticket`` replaces the one of the same id and makes it pending again."""
+
+    events: Sequence[Recorded] = ()
+    incidents: Sequence[Incident] = ()
+    wake_at: dict[str, datetime | None] = {}
+    outbox: Sequence[OutboxRow] = ()
+    withdrawn: Sequence[str] = ()
+    settlements: Sequence[Settlement] = ()
+
+
+class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a target of a probe stands, kept over restarts. ``track`` is opaque to the store."""
+
+    probe: str
+    target: str
+    track: bytes
+    last: Result
+
+
+class ProbeEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a target's state, or a failure: kept long, listed on pages."""
+
+    probe: str
+    target: str
+    at: datetime
+    ok: bool
+    reason: str
+    detail: str
+    duration_s: float
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One run's outcome, packed later: 90 days of them."""
+
+    probe: str
+    target: str
+    at: datetime
+    ok: bool
+    duration_s: float
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """Something that ``verify`` found wrong, in a sentence that names the row."""
+
+    where: str
+    what: str
+
+
+class Store(Protocol):
+    """Keeps what must not be lost. Every method blocks; every ``datetime`` is aware UTC."""
+
+    def commit(self, write: Write) -> None:
+        """Write all or nothing, and return only when it is on disk.
+
+        Raises:
+            Conflict: an event of that sequence is there already.
+            StoreUnavailable: the database could not take it.
+        """
+        ...
+
+    def unfinished(self) -> list[Incident]:
+        """Return the incidents that are neither closed nor merged, oldest first."""
+        ...
+
+    def last_number(self) -> int:
+        """Return the number of the newest incident; 0 when there is none."""
+        ...
+
+    def incident(self, number: str) -> Incident | None:
+        """Return one incident, whatever its phase."""
+        ...
+
+    def incidents(
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = ""
+    ) -> list[Incident]:
+        """Return incidents, newest first; ``before`` is the number to go on from."""
+        ...
+
+    def timeline(self, number: str) -> list[Recorded]:
+        """Return all events of an incident in order."""
+        ...
+
+    def due(self, now: datetime, limit: int, busy: Iterable[str] = (), full: Iterable[str] = ()) -> list[OutboxRow]:
+        """Return pending outbox rows that are due, the most urgent first, then the oldest.
+
+        Rows whose id is ``busy`` and rows of channels that are ``full`` are left out, so that a slow channel never
+        hides what another one could carry.
+        """
+        ...
+
+    def next_due(self) -> datetime | None:
+        """Return when the next pending row is due."""
+        ...
+
+    def recover_sending(self) -> int:
+        """Make rows that were being sent when the process died pending again; return how many."""
+        ...
+
+    def messages(self, *, limit: int, incident: str = "") -> list[OutboxRow]:
+        """Return messages, newest first."""
+        ...
+
+    def queue(self) -> dict[str, tuple[int, datetime]]:
+        """Return for each channel with waiting messages how many, and when the oldest was created."""
+        ...
+
+    def put_ticket(self, ticket: Ticket, at: datetime) -> TicketReference:
+        """Keep a built-in ticket: open it under the next number, or bring it in line (rule DSP-2)."""
+        ...
+
+    def ticket(self, key: str) -> tuple[TicketReference, Ticket] | None:
+        """Return the built-in ticket of an incident."""
+        ...
+
+    def tickets(self, *, limit: int) -> list[tuple[TicketReference, Ticket]]:
+        """Return built-in tickets, newest first."""
+        ...
+
+    def silences(self, now: datetime) -> list[Silence]:
+        """Return silences that have not ended."""
+        ...
+
+    def put_silence(self, silence: Silence) -> None:
+        """Add a silence, or change the one of its id."""
+        ...
+
+    def heartbeats(self) -> dict[str, tuple[datetime, str]]:
+        """Return for each heartbeat when it was last heard, and its failure if it reported one."""
+        ...
+
+    def put_heartbeat(self, name: str, at: datetime, failure: str) -> None:
+        """Remember that a heartbeat was heard."""
+        ...
+
+    def verify(self) -> list[Fault]:
+        """Refold every log, check the chain and compare with the projections."""
+        ...
+
+    def prune(self, before: datetime) -> int:
+        """Forget incidents that were closed before that, with all that hangs on them; return how many."""
+        ...
+
+    def size_bytes(self) -> int:
+        """Return the size of the database."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
+
+
+class ResultStore(Protocol):
+    """Keeps what probes saw; may lose its last second in a power cut."""
+
+    def states(self) -> list[ProbeState]:
+        """Return the state of every target."""
+        ...
+
+    def record(self, states: Sequence[ProbeState], events: Sequence[ProbeEvent], samples: Sequence[Sample]) -> None:
+        """Write a second's worth of results in one transaction."""
+        ...
+
+    def forget(self, keep: Iterable[tuple[str, str]]) -> None:
+        """Drop the states of targets that are no longer configured."""
+        ...
+
+    def events(self, probe: str, *, limit: int) -> list[ProbeEvent]:
+        """Return a probe's changes and failures, newest first."""
+        ...
+
+    def samples(self, probe: str, target: str, since: datetime) -> list[Sample]:
+        """Return a target's samples in order, packed and fresh alike; durations are rounded to the microsecond."""
+        ...
+
+    def pack(self, before: datetime) -> int:
+        """Pack samples of whole hours that ended before that; return how many samples were packed."""
+        ...
+
+    def prune(self, before: datetime) -> None:
+        """Forget samples older than that."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...

@@ -1,0 +1,143 @@
+"""The store on SQLite or PostgreSQL: each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
+
+from sentinel.core.matching import Silence
+from sentinel.core.state import Incident
+from sentinel.store import log, outbox, plain, reads, verify
+from sentinel.store.base import Conflict, Fault, OutboxRow, Recorded, Write
+from sentinel.store.database import Database
+from sentinel.tickets.base import Ticket, TicketReference
+
+
+class SqlStore:
+    """Keeps what must not be lost; see ``base.Store`` for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def commit(self, write: Write) -> None:
+        """Write all or nothing, and return only when it is on disk."""
+        with self._database.write() as connection:
+            log.append(connection, write)
+            outbox.put(connection, write, self._database.dialect)
+
+    def unfinished(self) -> list[Incident]:
+        """Return the incidents that are neither closed nor merged, oldest first."""
+        with self._database.read() as connection:
+            return reads.unfinished(connection)
+
+    def last_number(self) -> int:
+        """Return the highest number that an incident ever had; 0 when there was none."""
+        with self._database.read() as connection:
+            return reads.last_number(connection)
+
+    def incident(self, number: str) -> Incident | None:
+        """Return one incident, whatever its phase."""
+        with self._database.read() as connection:
+            return reads.one(connection, number)
+
+    def incidents(
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = ""
+    ) -> list[Incident]:
+        """Return incidents, newest first; ``before`` is the number to go on from."""
+        with self._database.read() as connection:
+            return reads.newest(connection, limit, before, phases, service)
+
+    def timeline(self, number: str) -> list[Recorded]:
+        """Return all events of an incident in order."""
+        with self._database.read() as connection:
+            return reads.timeline(connection, number)
+
+    def due(self, now: datetime, limit: int, busy: Iterable[str] = (), full: Iterable[str] = ()) -> list[OutboxRow]:
+        """Return pending rows that are due, the most urgent first, then the oldest, without busy ids, full channels."""
+        with self._database.read() as connection:
+            return outbox.due(connection, now, limit, busy, full)
+
+    def next_due(self) -> datetime | None:
+        """Return when the next pending row is due."""
+        with self._database.read() as connection:
+            return outbox.next_due(connection)
+
+    def recover_sending(self) -> int:
+        """Make rows that were being sent when the process died pending again; return how many."""
+        with self._database.write() as connection:
+            return outbox.recover(connection)
+
+    def messages(self, *, limit: int, incident: str = "") -> list[OutboxRow]:
+        """Return messages, newest first."""
+        with self._database.read() as connection:
+            return outbox.messages(connection, limit, incident)
+
+    def queue(self) -> dict[str, tuple[int, datetime]]:
+        """Return for each channel how many messages wait or are on their way, and when the oldest was created."""
+        with self._database.read() as connection:
+            return outbox.queue(connection)
+
+    def put_ticket(self, ticket: Ticket, at: datetime) -> TicketReference:
+        """Keep a built-in ticket: open it under the next number, or bring it in line (rule DSP-2)."""
+        try:
+            with self._database.write() as connection:
+                return plain.put_ticket(connection, ticket, at)
+        except IntegrityError as error:
+            raise Conflict(f"{ticket.key}: somebody else opened a ticket at the same moment.") from error
+
+    def ticket(self, key: str) -> tuple[TicketReference, Ticket] | None:
+        """Return the built-in ticket of an incident."""
+        with self._database.read() as connection:
+            return plain.of_incident(connection, key)
+
+    def tickets(self, *, limit: int) -> list[tuple[TicketReference, Ticket]]:
+        """Return built-in tickets, newest first."""
+        with self._database.read() as connection:
+            return plain.newest(connection, limit)
+
+    def silences(self, now: datetime) -> list[Silence]:
+        """Return silences that have not ended."""
+        with self._database.read() as connection:
+            return plain.silences(connection, now)
+
+    def put_silence(self, silence: Silence) -> None:
+        """Add a silence, or change the one of its id."""
+        with self._database.write() as connection:
+            plain.put_silence(connection, silence, self._database.dialect)
+
+    def heartbeats(self) -> dict[str, tuple[datetime, str]]:
+        """Return for each heartbeat when it was last heard, and its failure if it reported one."""
+        with self._database.read() as connection:
+            return plain.heartbeats(connection)
+
+    def put_heartbeat(self, name: str, at: datetime, failure: str) -> None:
+        """Remember that a heartbeat was heard."""
+        with self._database.write() as connection:
+            plain.put_heartbeat(connection, name, at, failure, self._database.dialect)
+
+    def verify(self) -> list[Fault]:
+        """Refold every log, check the chain and compare with the projections."""
+        return verify.verify(self._database)
+
+    def prune(self, before: datetime) -> int:
+        """Forget incidents that were over before that, with all that hangs on them; return how many.
+
+        Numbers are never given again. Long work is done in steps, between which others can write.
+        """
+        forgotten = 0
+        while True:
+            with self._database.write() as connection:
+                step = reads.prune(connection, before, self._database.dialect)
+            forgotten += step
+            if step < reads.PRUNE_MAX:
+                return forgotten
+
+    def size_bytes(self) -> int:
+        """Return the size of the database on disk."""
+        return self._database.size_bytes()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()

@@ -1,0 +1,109 @@
+"""The outbox: what is owed to the world, kept with what caused it until somebody has it (rule DSP-3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, bindparam, func, insert, or_, select, update
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
+
+from sentinel.store import rows
+from sentinel.store.base import OutboxRow, Settlement, Write
+from sentinel.store.tables import outbox
+
+SETTLED = frozenset({"done", "dead", "withdrawn"})
+
+INSERT = insert(outbox)
+TICKETS = {dialect: rows.upsert(dialect, outbox, ("id",)) for dialect in ("sqlite", "postgresql")}
+WITHDRAW = (
+    update(outbox)
+    .where(outbox.c.id == bindparam("b_id"), outbox.c.state == "pending")
+    .values(state="withdrawn", settled_at=func.coalesce(bindparam("b_at", type_=outbox.c.due_at.type), outbox.c.due_at))
+)
+# A ticket that changed again while it was being written stays owed.
+SETTLE = update(outbox).where(
+    outbox.c.id == bindparam("b_id"),
+    or_(outbox.c.kind == "message", outbox.c.sequence == bindparam("b_sequence")),
+)
+# The plus keeps SQLite from finding what is due by ``due_at`` and then sorting all of it: ``outbox_due`` has the order.
+DUE_AT = UnaryExpression(outbox.c.due_at, operator=custom_op("+"), type_=outbox.c.due_at.type)
+# ``settled_at IS NULL`` lets the databases use the indexes that hold only what is still owed.
+DUE = (
+    select(outbox)
+    .where(
+        outbox.c.settled_at.is_(None),
+        outbox.c.state == "pending",
+        bindparam("now", type_=outbox.c.due_at.type) >= DUE_AT,
+        outbox.c.channel.not_in(bindparam("full", expanding=True)),
+    )
+    .order_by(outbox.c.urgency.desc(), outbox.c.created_at, outbox.c.due_at)
+    .limit(bindparam("most", type_=Integer))
+)
+NEXT_DUE = select(func.min(outbox.c.due_at)).where(outbox.c.settled_at.is_(None), outbox.c.state == "pending")
+RECOVER = update(outbox).where(outbox.c.settled_at.is_(None), outbox.c.state == "sending").values(state="pending")
+WAITING = (
+    select(outbox.c.channel, func.count(), func.min(outbox.c.created_at, type_=outbox.c.created_at.type))
+    .where(outbox.c.settled_at.is_(None), outbox.c.state.in_(("pending", "sending")), outbox.c.kind == "message")
+    .group_by(outbox.c.channel)
+)
+MESSAGES = select(outbox).where(outbox.c.kind == "message").order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
+
+
+def put(connection: Connection, write: Write, dialect: str) -> None:
+    """Write what one transaction owes, withdraws and settles, in that order."""
+    messages = [rows.from_outbox(row) for row in write.outbox if row.kind == "message"]
+    tickets = [rows.from_outbox(row) for row in write.outbox if row.kind == "ticket"]
+    if messages:
+        connection.execute(INSERT, messages)
+    if tickets:
+        connection.execute(TICKETS[dialect], tickets)
+    if write.withdrawn:
+        at = max((recorded.event.at for recorded in write.events), default=None)
+        connection.execute(WITHDRAW, [{"b_id": message, "b_at": at} for message in write.withdrawn])
+    if write.settlements:
+        connection.execute(SETTLE, [_settlement(settlement) for settlement in write.settlements])
+
+
+def _settlement(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "b_id": settlement.id,
+        "b_sequence": settlement.sequence,
+        "state": settlement.state,
+        "tries": settlement.tries,
+        "due_at": settlement.due_at,
+        "reference": settlement.reference,
+        "error": settlement.error,
+        "settled_at": settlement.at if settlement.state in SETTLED else None,
+    }
+
+
+def due(connection: Connection, now: datetime, limit: int, busy: Iterable[str], full: Iterable[str]) -> list[OutboxRow]:
+    """Return pending rows that are due, the most urgent first, then the oldest, without busy ids and full channels."""
+    skipped = frozenset(busy)
+    found = connection.execute(DUE, {"now": now, "most": limit + len(skipped), "full": list(full)})
+    return [rows.to_outbox(row) for row in found if row.id not in skipped][:limit]
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Return when the next pending row is due."""
+    moment: datetime | None = connection.execute(NEXT_DUE).scalar_one()
+    return moment
+
+
+def recover(connection: Connection) -> int:
+    """Make rows that were being sent pending again; return how many."""
+    return connection.execute(RECOVER).rowcount
+
+
+def messages(connection: Connection, limit: int, incident: str) -> list[OutboxRow]:
+    """Return messages, newest first, of one incident or of all."""
+    statement = MESSAGES.where(outbox.c.incident == incident) if incident else MESSAGES
+    return [rows.to_outbox(row) for row in connection.execute(statement.limit(limit))]
+
+
+def queue(connection: Connection) -> dict[str, tuple[int, datetime]]:
+    """Return for each channel how many messages wait or are on their way, and when the oldest was created."""
+    return {channel: (count, oldest) for channel, count, oldest in connection.execute(WAITING)}

@@ -1,0 +1,82 @@
+"""The built-in tickets, silences and heartbeats: plain rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from sentinel.core.matching import Silence
+from sentinel.store import rows
+from sentinel.store.tables import counter, heartbeat, silence, ticket
+from sentinel.tickets.base import Ticket, TicketReference
+
+PREFIX = "T-"
+COUNTER = "ticket"
+
+_ticket = msgspec.json.Decoder(Ticket)
+_silence = msgspec.json.Decoder(Silence)
+
+PUT_SILENCE = {dialect: rows.upsert(dialect, silence, ("id",)) for dialect in ("sqlite", "postgresql")}
+PUT_HEARTBEAT = {dialect: rows.upsert(dialect, heartbeat, ("name",)) for dialect in ("sqlite", "postgresql")}
+
+
+def put_ticket(connection: Connection, wanted: Ticket, at: datetime) -> TicketReference:
+    """Open a ticket under the next number, or bring the one of the same key in line (rule DSP-2)."""
+    body = msgspec.json.encode(wanted).decode()
+    number = connection.execute(select(ticket.c.ordinal).where(ticket.c.key == wanted.key)).scalar_one_or_none()
+    if number is None:
+        number = last_number(connection) + 1
+        connection.execute(
+            insert(ticket), {"ordinal": number, "key": wanted.key, "body": body, "opened_at": at, "updated_at": at}
+        )
+    else:
+        change = update(ticket).where(ticket.c.ordinal == bindparam("b_ordinal"))
+        connection.execute(change, {"b_ordinal": number, "body": body, "updated_at": at})
+    return TicketReference(f"{PREFIX}{number}")
+
+
+def last_number(connection: Connection) -> int:
+    """Return the highest number that a ticket ever had."""
+    newest = connection.execute(select(func.max(ticket.c.ordinal))).scalar_one() or 0
+    pruned = connection.execute(select(counter.c.highest).where(counter.c.name == COUNTER)).scalar_one_or_none() or 0
+    return max(newest, pruned)
+
+
+def of_incident(connection: Connection, key: str) -> tuple[TicketReference, Ticket] | None:
+    """Return the ticket of an incident."""
+    row = connection.execute(select(ticket).where(ticket.c.key == key)).one_or_none()
+    return _read(row) if row else None
+
+
+def newest(connection: Connection, limit: int) -> list[tuple[TicketReference, Ticket]]:
+    """Return tickets, newest first."""
+    return [_read(row) for row in connection.execute(select(ticket).order_by(ticket.c.ordinal.desc()).limit(limit))]
+
+
+def _read(row: Row[Any]) -> tuple[TicketReference, Ticket]:
+    return TicketReference(f"{PREFIX}{row.ordinal}"), _ticket.decode(row.body)
+
+
+def silences(connection: Connection, now: datetime) -> list[Silence]:
+    """Return silences that have not ended, the one that ends first first."""
+    statement = select(silence.c.body).where(silence.c.ends_at > now).order_by(silence.c.ends_at, silence.c.id)
+    return [_silence.decode(body) for body in connection.execute(statement).scalars()]
+
+
+def put_silence(connection: Connection, wanted: Silence, dialect: str) -> None:
+    """Add a silence, or change the one of its id."""
+    body = msgspec.json.encode(wanted).decode()
+    connection.execute(PUT_SILENCE[dialect], {"id": wanted.id, "ends_at": wanted.ends_at, "body": body})
+
+
+def heartbeats(connection: Connection) -> dict[str, tuple[datetime, str]]:
+    """Return for each heartbeat when it was last heard, and its failure if it reported one."""
+    return {row.name: (row.at, row.failure) for row in connection.execute(select(heartbeat))}
+
+
+def put_heartbeat(connection: Connection, name: str, at: datetime, failure: str, dialect: str) -> None:
+    """Remember that a heartbeat was heard."""
+    connection.execute(PUT_HEARTBEAT[dialect], {"name": name, "at": at, "failure": failure})

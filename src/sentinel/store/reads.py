@@ -1,0 +1,71 @@
+"""Reading incidents, and forgetting old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+
+from sentinel.core.state import Incident
+from sentinel.store import plain, rows
+from sentinel.store.base import Recorded
+from sentinel.store.tables import counter, incident, log, outbox, ticket
+
+COUNTER = "incident"
+# Incidents that one transaction forgets: others wait for less than a second.
+PRUNE_MAX = 500
+
+UNFINISHED = select(incident.c.snapshot).where(incident.c.closed_at.is_(None)).order_by(incident.c.ordinal)
+
+
+def unfinished(connection: Connection) -> list[Incident]:
+    """Return the incidents that are neither closed nor merged, oldest first."""
+    return [rows.to_incident(text) for text in connection.execute(UNFINISHED).scalars()]
+
+
+def one(connection: Connection, number: str) -> Incident | None:
+    """Return one incident, whatever its phase."""
+    statement = select(incident.c.snapshot).where(incident.c.number == number)
+    text = connection.execute(statement).scalar_one_or_none()
+    return rows.to_incident(text) if text is not None else None
+
+
+def newest(connection: Connection, limit: int, before: str, phases: Iterable[str], service: str) -> list[Incident]:
+    """Return incidents, newest first, of these phases and this service if any are named."""
+    statement = select(incident.c.snapshot).order_by(incident.c.ordinal.desc()).limit(limit)
+    if before:
+        statement = statement.where(incident.c.ordinal < rows.ordinal(before))
+    if wanted := tuple(phases):
+        statement = statement.where(incident.c.phase.in_(wanted))
+    if service:
+        statement = statement.where(incident.c.service == service)
+    return [rows.to_incident(text) for text in connection.execute(statement).scalars()]
+
+
+def last_number(connection: Connection) -> int:
+    """Return the highest number that an incident ever had."""
+    newest_kept = connection.execute(select(func.max(incident.c.ordinal))).scalar_one() or 0
+    pruned = connection.execute(select(counter.c.highest).where(counter.c.name == COUNTER)).scalar_one_or_none() or 0
+    return max(newest_kept, pruned)
+
+
+def timeline(connection: Connection, number: str) -> list[Recorded]:
+    """Return all events of an incident in order."""
+    statement = select(log).where(log.c.incident == number).order_by(log.c.sequence)
+    return [rows.to_recorded(row) for row in connection.execute(statement)]
+
+
+def prune(connection: Connection, before: datetime, dialect: str) -> int:
+    """Forget up to ``PRUNE_MAX`` incidents that were over before that, but never their numbers; return how many."""
+    old = select(incident.c.number).where(incident.c.closed_at < before).order_by(incident.c.ordinal).limit(PRUNE_MAX)
+    numbers = connection.execute(old).scalars().all()
+    if not numbers:
+        return 0
+    for name, highest in ((COUNTER, last_number(connection)), (plain.COUNTER, plain.last_number(connection))):
+        connection.execute(rows.upsert(dialect, counter, ("name",)), {"name": name, "highest": highest})
+    connection.execute(delete(log).where(log.c.incident.in_(numbers)))
+    connection.execute(delete(outbox).where(outbox.c.incident.in_(numbers)))
+    connection.execute(delete(ticket).where(ticket.c.key.in_(numbers)))
+    connection.execute(delete(incident).where(incident.c.number.in_(numbers)))
+    return len(numbers)

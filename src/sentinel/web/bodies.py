@@ -1,0 +1,87 @@
+"""JSON bodies: read strictly, written as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from sentinel.messages.clean import clean, one_line
+from sentinel.web.problem import Problem
+
+BODY_MAX_BYTES = 1024 * 1024
+TEXT_MAX_CHARS = 4096
+TITLE_MAX_CHARS = 200
+NAME_MAX_CHARS = 100
+LABELS_MAX = 64
+
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX_CHARS)]
+Title = Annotated[str, msgspec.Meta(max_length=TITLE_MAX_CHARS)]
+Name = Annotated[str, msgspec.Meta(max_length=NAME_MAX_CHARS)]
+Labels = Annotated[dict[Name, Text], msgspec.Meta(max_length=LABELS_MAX)]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of all bodies: unknown fields are refused, so that a misspelt one is never lost in silence."""
+
+
+B = TypeVar("B", bound=Body)
+
+
+async def read(request: web.Request, shape: type[B]) -> B:
+    """Read a body of a shape; no body at all counts as an empty object.
+
+    Raises:
+        Problem: 415 it is not JSON, 400 it is not of that shape.
+    """
+    content = await request.read()
+    if not content:
+        content = b"{}"
+    elif request.content_type != "application/json":
+        raise Problem(415, f"A body must be application/json, not {one_line(request.content_type, NAME_MAX_CHARS)}.")
+    try:
+        # No lone surrogate passes UTF-8, none written as an escape passes msgspec; NaN is not JSON to it either.
+        return msgspec.json.decode(content, type=shape)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, f"The body cannot be read: {one_line(str(error), TEXT_MAX_CHARS)}.") from error
+
+
+def line(text: str, max_chars: int = TITLE_MAX_CHARS) -> str:
+    """Return what somebody wrote on one line, made harmless."""
+    return one_line(text, max_chars)
+
+
+def lines(text: str) -> str:
+    """Return what somebody wrote on several lines, made harmless."""
+    return clean(text, TEXT_MAX_CHARS)
+
+
+def json(value: Any, status: int = 200) -> web.Response:
+    """Answer with JSON."""
+    return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def number(request: web.Request, name: str, default: int, maximum: int) -> int:
+    """Return a whole number of the query.
+
+    Raises:
+        Problem: 400 it is none, or outside 1 to ``maximum``.
+    """
+    text = request.query.get(name, "")
+    if not text:
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= maximum):
+        raise Problem(400, f"`{name}` must be a whole number from 1 to {maximum}.")
+    return int(text)
+
+
+def known_parameters(request: web.Request, *names: str) -> None:
+    """Refuse parameters of the query that mean nothing: a misspelt filter must not show everything.
+
+    Raises:
+        Problem: 400 with the first such name.
+    """
+    for name in request.query:
+        if name not in names:
+            raise Problem(400, f"Unknown parameter `{line(name)}`; known: {', '.join(names) or 'none'}.")

@@ -1,0 +1,108 @@
+"""What the handlers are handed: everything of the daemon that a request may ask of or look at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from sentinel.core.model import Directory, Language, Result
+
+if TYPE_CHECKING:
+    from sentinel.engine.desk import Desk
+    from sentinel.engine.live import Live
+    from sentinel.store.base import ResultStore, Store
+
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the web needs to know of the configuration. ``heartbeats`` maps the key of a heartbeat to its probe."""
+
+    directory: Directory
+    listen_host: str = "127.0.0.1"
+    site_name: str = "Sentinel"
+    site_url: str = ""
+    timezone: str = "Europe/Paris"
+    language: Language = "en"
+    metrics_path: str = "/metrics"
+    metrics_allow: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
+    services: Mapping[str, str] = field(default_factory=dict)
+    heartbeats: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the daemon is. ``problems`` are sentences; ``last_run_at`` is when a probe last ended."""
+
+    version: str
+    started_at: datetime
+    ready: bool
+    probes: int
+    last_run_at: datetime | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadOutcome:
+    """What came of reading the configuration again; with mistakes the old one goes on."""
+
+    mistakes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """Tell whether the new configuration is in use."""
+        return not self.mistakes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What came of one test message: ``error`` is empty when the carrier took it."""
+
+    channel: str
+    reference: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAnswer:
+    """What ``/probe`` answers."""
+
+    status: int
+    text: str
+    content_type: str = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The daemon, as far as requests may see it; filled in by ``daemon.py``.
+
+    ``read`` runs a blocking read of the store in a reader thread. ``heard`` keeps that a heartbeat called, with its
+    failure if it reported one, and returns when that is on disk. ``probe_once`` runs all targets of a probe now, and
+    returns nothing for a name that is not configured. ``notify_test`` raises ``KeyError`` for a person nobody knows.
+    ``blackbox`` answers ``/probe``, given its query and the headers.
+    """
+
+    settings: Callable[[], Settings]
+    desk: Desk
+    store: Store
+    results: ResultStore
+    live: Live
+    read: Callable[..., Awaitable[Any]]
+    now: Callable[[], datetime]
+    health: Callable[[], Health]
+    reload: Callable[[], Awaitable[ReloadOutcome]]
+    metrics_page: Callable[[str], tuple[bytes, str]]
+    heard: Callable[[str, str], Awaitable[None]]
+    probe_once: Callable[[str], Awaitable[list[Result] | None]]
+    notify_test: Callable[[str], Awaitable[list[Delivered]]]
+    blackbox: Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[ProbeAnswer]]
+
+
+CONTEXT = web.AppKey("CONTEXT", Context)

@@ -1,0 +1,236 @@
+"""The API of incidents: list, show, raise, and what people do with them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Annotated, get_args
+
+import msgspec
+from aiohttp import web
+
+from sentinel.core import commands as c
+from sentinel.core.model import Level, Phase, Priority, Severity, Signal, Verdict
+from sentinel.core.state import Incident
+from sentinel.rules import PRIORITY_OF, SEVERITY_OF, USUAL
+from sentinel.web import bodies, peers, people
+from sentinel.web.bodies import Body, Labels, Name, Text
+from sentinel.web.context import CONTEXT, Context
+from sentinel.web.problem import Problem
+from sentinel.web.views import IncidentPage, incident_page, incident_view
+
+PHASES: tuple[Phase, ...] = get_args(Phase)
+UNFINISHED = "unfinished"
+LIST_DEFAULT = 100
+LIST_MAX = 1000
+MESSAGES_MAX = 500
+NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,11})", re.IGNORECASE)
+
+
+class Raise(Body, frozen=True):
+    """A person reports an incident. ``dedup`` joins reports of the same thing; without it each opens its own."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=bodies.TITLE_MAX_CHARS)]
+    by: Name = ""
+    detail: Text = ""
+    service: Name = ""
+    level: Level = 3
+    severity: Severity | None = None
+    priority: Priority | None = None
+    labels: Labels = {}
+    dedup: Name = ""
+
+
+class Who(Body, frozen=True):
+    """Somebody does something that needs no words."""
+
+    by: Name = ""
+
+
+class Said(Body, frozen=True):
+    """Somebody does something, and says why or what."""
+
+    by: Name = ""
+    text: Text = ""
+    workaround_only: bool = False
+
+
+class Into(Body, frozen=True):
+    """Somebody merges an incident into another."""
+
+    into: Name
+    by: Name = ""
+
+
+class Holding(Body, frozen=True):
+    """Somebody keeps an incident open, or lets go of it."""
+
+    by: Name = ""
+    on: bool = True
+
+
+async def list_incidents(request: web.Request) -> web.Response:
+    """List incidents, newest first."""
+    context = request.app[CONTEXT]
+    bodies.known_parameters(request, "state", "service", "limit", "before")
+    before = request.query.get("before", "")
+    found: list[Incident] = await context.read(
+        context.store.incidents,
+        limit=bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX),
+        before=number_of(before) if before else "",
+        phases=_phases(request.query.getall("state", [])),
+        service=request.query.get("service", ""),
+    )
+    return bodies.json([incident_view(state) for state in found])
+
+
+async def show_incident(request: web.Request) -> web.Response:
+    """Show one incident with its timeline, messages and ticket."""
+    return bodies.json(await find(request.app[CONTEXT], number_of(request.match_info["number"])))
+
+
+async def find(context: Context, number: str) -> IncidentPage:
+    """Read all that is known of an incident.
+
+    Raises:
+        Problem: 404 there is none of that number.
+    """
+    state: Incident | None = await context.read(context.store.incident, number)
+    if state is None:
+        raise Problem(404, f"There is no incident {number}.")
+    return incident_page(
+        state,
+        await context.read(context.store.timeline, number),
+        await context.read(context.store.messages, limit=MESSAGES_MAX, incident=number),
+        await context.read(context.store.ticket, number),
+    )
+
+
+async def raise_incident(request: web.Request) -> web.Response:
+    """Open an incident that a person saw."""
+    body = await bodies.read(request, Raise)
+    title = bodies.line(body.title)
+    if not title:
+        raise Problem(400, "An incident needs a title.")
+    context = request.app[CONTEXT]
+    services = context.settings().services
+    if body.service and body.service not in services:
+        known = ", ".join(services) or "none"
+        raise Problem(400, f"There is no service `{bodies.line(body.service)}`; known: {known}.")
+    by = people.acting(request, body.by)
+    now = context.now()
+    key = f"person:{bodies.line(body.dedup) or uuid.uuid4().hex}"
+    priority = body.priority or (PRIORITY_OF[body.severity] if body.severity else USUAL[body.level])
+    signal = Signal(
+        key=key,
+        source="person",
+        title=title,
+        at=now,
+        since=now,
+        detail=bodies.lines(body.detail),
+        service=body.service,
+        labels={bodies.line(name): bodies.line(value) for name, value in body.labels.items()},
+    )
+    verdict = Verdict(
+        rule="raised by a person",
+        level=body.level,
+        severity=body.severity or SEVERITY_OF[priority],
+        priority=priority,
+        title=title,
+        dedup=key,
+    )
+    state = await context.desk.report(signal, verdict, requester=by)
+    response = bodies.json(incident_view(state), status=201)
+    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
+    return response
+
+
+async def acknowledge(request: web.Request) -> web.Response:
+    """Take an incident."""
+    body = await bodies.read(request, Who)
+    via = "cli" if peers.on_control_socket(request) else "api"
+    return await _ordered(request, c.Acknowledge(by=people.acting(request, body.by), via=via))
+
+
+async def note(request: web.Request) -> web.Response:
+    """Add a note."""
+    body = await bodies.read(request, Said)
+    return await _ordered(request, c.Note(by=people.acting(request, body.by), text=bodies.lines(body.text)))
+
+
+async def resolve(request: web.Request) -> web.Response:
+    """Say that service is back."""
+    body = await bodies.read(request, Said)
+    context = request.app[CONTEXT]
+    command = c.Resolve(
+        by=people.acting(request, body.by),
+        text=bodies.lines(body.text),
+        close_by=context.desk.close_by(context.now()),
+        workaround_only=body.workaround_only,
+    )
+    return await _ordered(request, command)
+
+
+async def reopen(request: web.Request) -> web.Response:
+    """Say that it was not over."""
+    body = await bodies.read(request, Said)
+    return await _ordered(request, c.Reopen(by=people.acting(request, body.by), why=bodies.lines(body.text)))
+
+
+async def close(request: web.Request) -> web.Response:
+    """Confirm that it is over."""
+    body = await bodies.read(request, Said)
+    return await _ordered(request, c.Close(by=people.acting(request, body.by), why=bodies.lines(body.text)))
+
+
+async def hold(request: web.Request) -> web.Response:
+    """Keep an incident open even when its probes recover."""
+    body = await bodies.read(request, Holding)
+    return await _ordered(request, c.Hold(by=people.acting(request, body.by), on=body.on))
+
+
+async def merge(request: web.Request) -> web.Response:
+    """Make an incident a part of another; answers with the other."""
+    body = await bodies.read(request, Into)
+    number, into = number_of(request.match_info["number"]), number_of(body.into)
+    state = await request.app[CONTEXT].desk.merge(number, into, people.acting(request, body.by))
+    return bodies.json(incident_view(state))
+
+
+ACTIONS: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
+    "acknowledge": acknowledge,
+    "note": note,
+    "resolve": resolve,
+    "reopen": reopen,
+    "close": close,
+    "hold": hold,
+    "merge": merge,
+}
+
+
+def number_of(text: str) -> str:
+    """Return an incident's number as it is written, from ``INC-42``, ``inc-42`` or ``42``.
+
+    Raises:
+        Problem: 404 it is no number.
+    """
+    found = NUMBER.fullmatch(text)
+    if found is None:
+        raise Problem(404, f"`{bodies.line(text)}` is not the number of an incident.")
+    return f"INC-{found[1]}"
+
+
+async def _ordered(request: web.Request, command: c.Command) -> web.Response:
+    state = await request.app[CONTEXT].desk.order(number_of(request.match_info["number"]), command)
+    return bodies.json(incident_view(state))
+
+
+def _phases(asked: list[str]) -> tuple[Phase, ...]:
+    names = [name for entry in asked for name in entry.split(",") if name]
+    if UNFINISHED in names:
+        names = [name for name in names if name != UNFINISHED] + [p for p in PHASES if p not in {"closed", "merged"}]
+    wrong = [name for name in names if name not in PHASES]
+    if wrong:
+        raise Problem(400, f"Unknown state `{bodies.line(wrong[0])}`; known: {', '.join((*PHASES, UNFINISHED))}.")
+    return tuple(phase for phase in PHASES if phase in names)

@@ -1,0 +1,222 @@
+"""What programs see of incidents and the rest: the shapes of the API, each named once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from sentinel.core.matching import Matcher, Silence
+from sentinel.core.model import CauseClass, Kind, Level, Phase, Priority, Result, Severity
+from sentinel.core.state import Incident
+from sentinel.store.base import OutboxRow, Recorded
+from sentinel.tickets.base import Ticket, TicketReference
+
+
+class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident in a list. ``targets`` holds the clocks of its service level, when it has one."""
+
+    number: str
+    title: str
+    service: str
+    kind: Kind
+    level: Level
+    severity: Severity
+    priority: Priority
+    state: Phase
+    opened_at: datetime
+    t0: datetime
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    dedup: str
+    targets: tuple[dict[str, Any], ...] = ()
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a timeline; ``event`` is the fact as it was recorded."""
+
+    sequence: int
+    at: datetime
+    type: str
+    hash: str
+    event: msgspec.Raw
+
+
+class MessageView(msgspec.Struct, frozen=True, kw_only=True):
+    """A message to one person by one channel; times are null until they happen."""
+
+    id: str
+    incident: str
+    person: str
+    channel: str
+    state: str
+    tries: int
+    created_at: datetime
+    due_at: datetime
+    settled_at: datetime | None
+    reference: str
+    error: str
+
+
+class TicketView(msgspec.Struct, frozen=True, kw_only=True):
+    """The ticket of an incident; the fields after ``url`` are known of built-in tickets only."""
+
+    reference: str
+    url: str
+    state: str | None = None
+    priority: str | None = None
+    notes: tuple[tuple[int, str], ...] = ()
+    links: tuple[str, ...] = ()
+
+
+class IncidentPage(IncidentView, frozen=True, kw_only=True):
+    """One incident with all that is known of it."""
+
+    rule: str
+    cause_class: CauseClass | None
+    group: str
+    requester: str
+    acknowledged_at: datetime | None
+    resolved_by: str
+    resolution: str
+    close_by: datetime | None
+    closed_at: datetime | None
+    merged_into: str
+    held_by: str
+    signals: tuple[dict[str, Any], ...]
+    timeline: tuple[EventView, ...]
+    messages: tuple[MessageView, ...]
+    ticket: TicketView | None
+
+
+class ProbeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A target of a probe and its last result; ``since`` is when the present state began."""
+
+    probe: str
+    target: str
+    type: str
+    service: str
+    state: str
+    since: datetime | None
+    last: Result | None
+
+
+class SilenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence; matchers as people write them, such as ``service=campus`` and ``target!=web1*``."""
+
+    id: str
+    matchers: tuple[str, ...]
+    starts_at: datetime
+    ends_at: datetime
+    by: str
+    comment: str
+
+
+def incident_view(state: Incident) -> IncidentView:
+    """Show an incident as lists do."""
+    return IncidentView(**_common(state))
+
+
+def incident_page(
+    state: Incident,
+    timeline: list[Recorded],
+    messages: list[OutboxRow],
+    ticket: tuple[TicketReference, Ticket] | None,
+) -> IncidentPage:
+    """Show an incident with its timeline, messages and ticket."""
+    return IncidentPage(
+        **_common(state),
+        rule=state.rule,
+        cause_class=state.cause_class,
+        group=state.group,
+        requester=state.requester,
+        acknowledged_at=state.acknowledged_at,
+        resolved_by=state.resolved_by,
+        resolution=state.resolution,
+        close_by=state.close_by,
+        closed_at=state.closed_at,
+        merged_into=state.merged_into,
+        held_by=state.held_by,
+        signals=tuple(
+            {"failing": standing.failing, **msgspec.to_builtins(standing.signal, builtin_types=(datetime,))}
+            for standing in state.signals.values()
+        ),
+        timeline=tuple(map(event_view, timeline)),
+        messages=tuple(map(message_view, messages)),
+        ticket=_ticket_view(state, ticket),
+    )
+
+
+def event_view(recorded: Recorded) -> EventView:
+    """Show a line of the timeline."""
+    event = recorded.event
+    return EventView(
+        sequence=recorded.sequence,
+        at=event.at,
+        type=str(type(event).__struct_config__.tag),
+        hash=recorded.hash,
+        event=msgspec.Raw(msgspec.json.encode(event)),
+    )
+
+
+def message_view(row: OutboxRow) -> MessageView:
+    """Show a message of the outbox, without its text and its address."""
+    return MessageView(**{name: getattr(row, name) for name in MessageView.__struct_fields__})
+
+
+def silence_view(silence: Silence) -> SilenceView:
+    """Show a silence."""
+    return SilenceView(
+        id=silence.id,
+        matchers=tuple(f"{one.label}{'=' if one.equal else '!='}{one.value}" for one in silence.matchers),
+        starts_at=silence.starts_at,
+        ends_at=silence.ends_at,
+        by=silence.by,
+        comment=silence.comment,
+    )
+
+
+def matcher(text: str) -> Matcher:
+    """Read a matcher as people write it.
+
+    Raises:
+        ValueError: it is none; the text says what one looks like.
+    """
+    for sign, equal in (("!=", False), ("=", True)):
+        label, found, value = text.partition(sign)
+        if found and label.strip() and "=" not in label:
+            return Matcher(label=label.strip(), value=value.strip(), equal=equal)
+    raise ValueError(f"'{text}' is not a matcher; write LABEL=VALUE or LABEL!=VALUE")
+
+
+def _common(state: Incident) -> dict[str, Any]:
+    return {
+        "number": state.number,
+        "title": state.title,
+        "service": state.service,
+        "kind": state.kind,
+        "level": state.level,
+        "severity": state.severity,
+        "priority": state.priority,
+        "state": state.phase,
+        "opened_at": state.opened_at,
+        "t0": state.t0,
+        "acknowledged_by": state.acknowledged_by or None,
+        "resolved_at": state.resolved_at,
+        "dedup": state.dedup,
+    }
+
+
+def _ticket_view(state: Incident, found: tuple[TicketReference, Ticket] | None) -> TicketView | None:
+    if found is None:
+        return TicketView(reference=state.ticket, url=state.ticket_url) if state.ticket else None
+    reference, ticket = found
+    return TicketView(
+        reference=reference.reference,
+        url=reference.url,
+        state=ticket.state,
+        priority=ticket.priority,
+        notes=ticket.notes,
+        links=ticket.links,
+    )

@@ -1,0 +1,55 @@
+"""What every test may count on: markers that mean something, and a summary that names what was absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.real.components import COMPONENTS, absent
+
+RULE_IDS = frozenset((Path(__file__).parent / "rule_ids.txt").read_text().split())
+ABSENT = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ABSENT] = set()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    wrong = [complaint for item in items for complaint in complaints(item)]
+    if wrong:
+        raise pytest.UsageError("\n".join(wrong))
+
+
+def complaints(item: pytest.Item) -> list[str]:
+    """Say which markers of a test name something that does not exist."""
+    known = {"rule": RULE_IDS, "real": COMPONENTS.keys()}
+    return [
+        f"{item.nodeid}: @pytest.mark.{mark.name}({name!r}): there is no such {mark.name}"
+        for mark in item.iter_markers()
+        if mark.name in known
+        for name in mark.args or ("",)
+        if name not in known[mark.name]
+    ]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    names = tuple(name for mark in item.iter_markers("real") for name in mark.args)
+    missing = absent(names)
+    if not missing:
+        return
+    item.config.stash[ABSENT].update(missing)
+    reason = f"absent from this machine: {', '.join(missing)}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{reason}; with CI=true every component must be there", pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    missing = sorted(config.stash[ABSENT])
+    if missing:
+        terminalreporter.section("real components that could not be had")
+        for line in missing:
+            terminalreporter.write_line(line)

@@ -1,0 +1,213 @@
+"""A daemon of its real parts (desk, store, live table) around the web application; what it asks of others is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sentinel.core.model import Channel, Directory, Person, Plan, Result, Signal, Step, Verdict
+from sentinel.core.state import Incident
+from sentinel.engine.clock import SystemClock
+from sentinel.engine.desk import Desk
+from sentinel.engine.draft import Policy
+from sentinel.engine.live import Live
+from sentinel.probes.base import Options
+from sentinel.probes.plan import ProbePlan
+from sentinel.rules import Track
+from sentinel.store.database import Database, Mode, place
+from sentinel.store.main import SqlStore
+from sentinel.store.migrate import STATE, migrate
+from sentinel.web.context import Context, Delivered, Health, ProbeAnswer, ReloadOutcome, Settings
+
+KEY = "c3f1e0aa-0000-4000-8000-000000000001"
+PEOPLE = (
+    Person(id="amina", name="Amina Benali", addresses={"email": "amina@example.org", "mobile": "+33639980001"}),
+    Person(id="bruno", name="Bruno Lefèvre", addresses={"email": "bruno@example.org"}),
+)
+DIRECTORY = Directory(
+    people={person.id: person for person in PEOPLE},
+    groups={"ops": ("amina", "bruno")},
+    channels={"email": Channel(name="email", address="email"), "sms": Channel(name="sms", address="mobile")},
+)
+
+
+def plan(name: str, kind: str, *targets: str, service: str = "") -> ProbePlan:
+    return ProbePlan(
+        name=name,
+        type=kind,
+        options=Options(),
+        targets=targets,
+        interval_s=60,
+        timeout_s=5,
+        fingerprint=name,
+        service=service,
+    )
+
+
+@dataclass
+class Room:
+    """What the tests hold on to."""
+
+    desk: Desk
+    store: SqlStore
+    live: Live
+    clock: SystemClock
+    file: Path
+    settings: Settings = field(
+        default_factory=lambda: Settings(
+            directory=DIRECTORY,
+            site_name="Practice",
+            site_url="https://sentinel.example.org",
+            services={"campus": "Campus", "mail": "Mail"},
+            heartbeats={KEY: "nightly"},
+        )
+    )
+    ready: bool = True
+    problems: tuple[str, ...] = ()
+    outcome: ReloadOutcome = field(default_factory=ReloadOutcome)
+    heard: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[dict[str, str]] = field(default_factory=list)
+    hold_probe: asyncio.Event | None = None
+
+    async def open(self, title: str = "login fails: HTTP 503", service: str = "campus", level: int = 3) -> Incident:
+        """Open an incident as a probe does."""
+        now = self.clock.now()
+        key = f"probe:{service}-{title}/x"
+        signal = Signal(
+            key=key,
+            source="probe",
+            title=title,
+            at=now,
+            since=now - timedelta(minutes=12),
+            detail=title,
+            service=service,
+        )
+        verdict = Verdict(
+            rule="campus unusable",
+            level=level,
+            severity="blocking",
+            priority="P1" if level == 3 else "P3",
+            title=title,
+            dedup=key,
+        )
+        return await self.desk.report(signal, verdict)
+
+    def seen(self, probe: str, target: str, ok: bool, detail: str = "") -> None:
+        """Put a result in the live table."""
+        row = self.live.row(probe, target)
+        assert row is not None
+        now = self.clock.now()
+        row.last = Result(
+            probe=probe, target=target, at=now, duration_s=0.412, ok=ok, reason="" if ok else "status", detail=detail
+        )
+        row.track = Track(failing=not ok, since=now)
+
+    @contextmanager
+    def broken_store(self) -> Iterator[None]:
+        """Take the tables away and bring them back: every write fails as on a sick database."""
+        with sqlite3.connect(self.file) as database:
+            for table in ("outbox", "heartbeat"):
+                database.execute(f"ALTER TABLE {table} RENAME TO {table}_away")
+        try:
+            yield
+        finally:
+            with sqlite3.connect(self.file) as database:
+                for table in ("outbox", "heartbeat"):
+                    database.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+
+    def context(self) -> Context:
+        async def read(call: Any, *args: Any, **kwargs: Any) -> Any:
+            return await asyncio.to_thread(call, *args, **kwargs)
+
+        async def hear(name: str, failure: str) -> None:
+            await asyncio.to_thread(self.store.put_heartbeat, name, self.clock.now(), failure)
+            self.heard.append((name, failure))
+
+        async def reload() -> ReloadOutcome:
+            return self.outcome
+
+        async def probe_once(name: str) -> list[Result] | None:
+            found = [row.last for row in self.live.of(name) if row.last]
+            return found if self.live.of(name) else None
+
+        async def notify_test(person: str) -> list[Delivered]:
+            if person not in DIRECTORY.people:
+                raise KeyError(person)
+            return [
+                Delivered(channel="email", reference="250 queued"),
+                Delivered(channel="sms", error="gateway answered 500"),
+            ]
+
+        async def blackbox(query: Mapping[str, str], headers: Mapping[str, str]) -> ProbeAnswer:
+            self.asked.append(dict(query))
+            if self.hold_probe is not None:
+                await self.hold_probe.wait()
+            return ProbeAnswer(status=200, text="probe_success 1\n")
+
+        return Context(
+            settings=lambda: self.settings,
+            desk=self.desk,
+            store=self.store,
+            results=None,  # type: ignore[arg-type]  no handler of this step reads it
+            live=self.live,
+            read=read,
+            now=self.clock.now,
+            health=lambda: Health(
+                version="0.1.0",
+                started_at=datetime(2026, 11, 21, 20, 0, tzinfo=UTC),
+                ready=self.ready,
+                probes=3,
+                last_run_at=self.clock.now(),
+                problems=self.problems,
+            ),
+            reload=reload,
+            metrics_page=lambda accept: (b"# HELP x y\n" * 500, "text/plain; version=0.0.4; charset=utf-8"),
+            heard=hear,
+            probe_once=probe_once,
+            notify_test=notify_test,
+            blackbox=blackbox,
+        )
+
+
+@asynccontextmanager
+async def room(folder: Path) -> AsyncIterator[Room]:
+    """Start a desk on a new database."""
+    folder.chmod(0o700)
+    database = Database(place(f"sqlite:///{folder}/sentinel.db"), Mode(synchronous="normal"))
+    migrate(database, STATE)
+    store, clock, live = SqlStore(database), SystemClock(), Live()
+    policy = Policy(
+        directory=DIRECTORY,
+        plan_for=lambda service, verdict: Plan(
+            ladder=(Step(after=timedelta(0), to=("group:ops",), by=("email", "sms")),) if verdict.level == 3 else (),
+            ticket="builtin",
+            runbook="https://wiki.example.org/campus",
+        ),
+        close_by=lambda now: now + timedelta(days=2),
+    )
+    with ThreadPoolExecutor(1) as writer:
+        desk = Desk(store, writer, clock, policy, lambda state, notify: msgspec.json.encode({"to": notify.page.person}))
+        live.replace(
+            (
+                plan("login", "http", "https://campus.example.org/login", service="campus"),
+                plan("web-ping", "icmp", "web1.example.org", "web2.example.org", service="campus"),
+                plan("nightly", "heartbeat", "heartbeat"),
+            )
+        )
+        await desk.load()
+        running = asyncio.create_task(desk.run())
+        try:
+            yield Room(desk, store, live, clock, folder / "sentinel.db")
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await asyncio.to_thread(database.close)

@@ -1,0 +1,63 @@
+"""The real servers and tools that tests use: how each is found, and the Debian package that brings it.
+
+Standard library only: tools/install-components reads this table before anything is tested.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+# Where Debian puts servers, which are not on everybody's PATH.
+PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Component:
+    """A program that must exist. ``program`` is a name looked for on the PATH, or an absolute path."""
+
+    program: str
+    package: str
+
+    def path(self) -> Path | None:
+        """Return where the program is, or None."""
+        found = shutil.which(self.program, path=f"{os.environ.get('PATH', '')}:{PLACES}")
+        return Path(found) if found else None
+
+
+COMPONENTS = {
+    "blackbox": Component("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
+    "dovecot": Component("dovecot", "dovecot-core"),
+    "ip": Component("ip", "iproute2"),
+    "iptables": Component("iptables", "iptables"),
+    "nagios-plugins": Component("/usr/lib/nagios/plugins/check_dummy", "monitoring-plugins-basic"),
+    "nginx": Component("nginx", "nginx-light"),
+    "openssl": Component("openssl", "openssl"),
+    "postfix": Component("postfix", "postfix"),
+    "postgresql": Component("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
+    "prometheus": Component("prometheus", "prometheus"),
+    "promtool": Component("promtool", "prometheus"),
+    "ps": Component("ps", "procps"),
+    "strace": Component("strace", "strace"),
+    "systemd": Component("/lib/systemd/systemd", "systemd"),
+    "systemd-analyze": Component("systemd-analyze", "systemd"),
+}
+
+
+def where(name: str) -> Path:
+    """Return the path of a component that the test is marked to need."""
+    found = COMPONENTS[name].path()
+    assert found is not None, f"{name} is not installed: mark the test @pytest.mark.real({name!r})"
+    return found
+
+
+def absent(names: tuple[str, ...]) -> list[str]:
+    """Return a line for each of these components that is not on this machine."""
+    return [f"{name} (Debian package {COMPONENTS[name].package})" for name in names if COMPONENTS[name].path() is None]
+
+
+def packages_absent() -> list[str]:
+    """Return the Debian packages that would bring what is absent."""
+    return sorted({component.package for component in COMPONENTS.values() if component.path() is None})

@@ -1,0 +1,120 @@
+"""Every kind of event ever written can be read for ever: golden/ holds one of each, as it was first stored."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from sentinel.core import events as e
+from sentinel.core.model import Listener, Page, Plan, Signal, Step
+from sentinel.store import rows
+
+GOLDEN = Path(__file__).parent / "golden"
+AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
+LATER = AT + timedelta(hours=48)
+TELL = (Page("alice", "sms"), Page("", "webhook"))
+SIGNAL = Signal(
+    key="probe:web/www.example.org",
+    source="probe",
+    title="Café does not answer",
+    at=AT,
+    since=AT - timedelta(minutes=1),
+    detail="connect failed: 192.0.2.7:443 refuses",
+    reason="connect",
+    service="web",
+    last_good_at=AT - timedelta(minutes=6),
+    labels={"site": "lyon"},
+)
+PLAN = Plan(
+    ladder=(
+        Step(after=timedelta(0), to=("alice",), by=("sms", "email"), repeats=3, every=timedelta(minutes=5)),
+        Step(after=timedelta(minutes=15), to=("group:ops",), unless="resolved", min_level=2),
+    ),
+    listeners=(Listener(who="bob", by=("email",), on=("opened", "resolved"), min_level=1, services=("web",)),),
+    last_resort=("group:all",),
+    ticket="builtin",
+    runbook="https://wiki.example.org/web",
+)
+EVENTS: list[e.Event] = [
+    e.Opened(
+        at=AT,
+        tell=TELL,
+        number="INC-42",
+        title="Café does not answer",
+        service="web",
+        kind="incident",
+        level=3,
+        severity="blocking",
+        priority="P1",
+        rule="critical",
+        dedup="web-down",
+        t0=AT,
+        signal=SIGNAL,
+        plan=PLAN,
+        cause_class="extrinsic",
+        group="lyon",
+        requester="carol",
+    ),
+    e.SignalJoined(at=AT, signal=SIGNAL),
+    e.SignalCleared(at=AT, key="probe:web/www.example.org", text="200 in 0.2 s"),
+    e.Raised(at=AT, tell=TELL, level=3, severity="blocking", priority="P1", rule="critical", plan=PLAN),
+    e.Escalated(at=AT, tell=TELL, step=1, repeat=2, due_at=AT - timedelta(seconds=1), why="due"),
+    e.Acknowledged(at=AT, tell=TELL, by="alice", via="sms"),
+    e.Noted(at=AT, by="alice", text="restarting\nphp-fpm"),
+    e.Held(at=AT, by="alice", on=True),
+    e.Resolved(at=AT, tell=TELL, by="alice", text="restarted", close_by=LATER, automatic=True, workaround_only=True),
+    e.Reopened(at=AT, by="alice", why="still slow", signal=SIGNAL),
+    e.Closed(at=AT, by="", why="nobody objected"),
+    e.Merged(at=AT, by="alice", into="INC-7"),
+    e.Absorbed(at=AT, by="alice", number="INC-43", signals=(SIGNAL,)),
+    e.Told(at=AT, message="INC-42/1/alice/sms", person="alice", channel="sms", reference="gw-7", tries=2),
+    e.NotTold(
+        at=AT,
+        tell=TELL[:1],
+        message="INC-42/1/alice/sms",
+        person="alice",
+        channel="sms",
+        why="gateway answered 500",
+        final=False,
+    ),
+    e.Exhausted(at=AT, tell=TELL, why="no step of the escalation reached anybody"),
+    e.TicketLinked(at=AT, backend="redmine", reference="#12", url="https://tickets.example.org/12"),
+]
+
+
+def tag(kind: type[e.Happened]) -> str:
+    return str(kind.__struct_config__.tag)
+
+
+def test_every_kind_of_event_has_its_golden_file_and_no_file_lost_its_kind():
+    assert {path.stem for path in GOLDEN.glob("*.json")} == {tag(kind) for kind in get_args(e.Event)}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: tag(type(event)))
+def test_what_was_written_once_is_read_for_ever(event: e.Event):
+    assert e.decode((GOLDEN / f"{tag(type(event))}.json").read_bytes()) == event
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.json")), ids=lambda path: path.stem)
+def test_a_golden_file_shows_every_field_its_kind_had(path: Path):
+    """A field that is renamed or dropped would silently read as its default: each must still be known."""
+    kept = msgspec.json.decode(path.read_bytes())
+    known = {field.encode_name for field in msgspec.structs.fields(type(e.decode(path.read_bytes())))}
+    assert kept.keys() - {"type"} <= known
+
+
+def test_an_unknown_kind_is_refused():
+    with pytest.raises(msgspec.ValidationError):
+        e.decode(b'{"type":"exploded","at":"2026-03-02T09:00:00Z"}')
+
+
+def test_the_chain_is_computed_as_it_always_was():
+    body = (GOLDEN / "noted.json").read_text().rstrip("\n")
+    before = "ab" * 32
+    wanted = hashlib.sha256(f"{before}\nINC-42\n7\n{body}".encode()).hexdigest()
+    assert rows.chained(before, "INC-42", 7, body) == wanted

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import string
+import tomllib
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+
+from sentinel.core import events as e
+from sentinel.core.model import Phase, Plan, Severity, Signal
+from sentinel.engine.live import State
+from sentinel.store.base import MessageState
+from sentinel.web.wording import Wording, _catalogue
+from tests.fakes.room import DIRECTORY
+
+NOW = datetime(2026, 11, 21, 21, 10, tzinfo=UTC)
+SIGNAL = Signal(key="k", source="probe", title="title", at=NOW, since=NOW, detail="detail")
+
+
+def wording(language: str) -> Wording:
+    return Wording(language, ZoneInfo("Europe/Paris"), NOW)
+
+
+def shape(node: Any) -> Any:
+    """The keys of a catalogue, and the names each sentence wants filled in."""
+    if isinstance(node, dict):
+        return {key: shape(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return len(node)
+    return sorted({name for _, name, _, _ in string.Formatter().parse(node) if name})
+
+
+def test_both_languages_say_the_same_things():
+    english, french = shape(_catalogue("en")), shape(_catalogue("fr"))
+    for table in english.keys() - {"moment"}:
+        assert english[table] == french[table], table
+    assert english.keys() == french.keys()
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_state_has_a_sign_and_a_word(language):
+    words = wording(language)
+    for table, values in (("phase", Phase), ("target", State), ("message", MessageState)):
+        for value in get_args(values):
+            sign, word = words.sign(table, value)
+            assert len(sign) == 1
+            assert word
+    assert all(words.severity(severity) for severity in get_args(Severity))
+
+
+def example(kind: type[e.Happened]) -> e.Event:
+    """One event of a kind, its fields filled with what tells them apart."""
+    values: dict[str, Any] = {"at": NOW}
+    usual = {"signal": SIGNAL, "plan": Plan(), "level": 3, "severity": "major", "priority": "P2", "kind": "incident"}
+    for field in msgspec.structs.fields(kind):
+        if field.name in usual:
+            values[field.name] = usual[field.name]
+        elif field.required and field.name != "at":
+            values[field.name] = {datetime: NOW, int: 0, bool: True, tuple[Signal, ...]: ()}.get(field.type, field.name)
+    return kind(**values)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("kind", get_args(e.Event), ids=lambda kind: kind.__name__)
+def test_every_kind_of_event_is_a_sentence(language, kind):
+    said = wording(language).event(example(kind), DIRECTORY)
+    assert said
+    assert "{" not in said
+    assert "None" not in said
+
+
+def test_people_are_called_by_their_names():
+    said = wording("fr").event(e.Acknowledged(at=NOW, by="bruno", via="web"), DIRECTORY)
+    assert said == "Pris en charge par Bruno Lefèvre (web)"
+    assert wording("en").event(e.Closed(at=NOW, by="", why="nobody objected"), DIRECTORY).startswith("Closed by itself")
+
+
+@pytest.mark.parametrize(
+    ("ago", "english", "french"),
+    [
+        (timedelta(0), "22:10", "22\u00a0h\u00a010"),
+        (timedelta(hours=23), "Fri 20 Nov 23:10", "ven. 20 nov. 23\u00a0h\u00a010"),
+        (timedelta(days=400), "17 Oct 2025 23:10", "17 oct. 2025 23\u00a0h\u00a010"),
+    ],
+)
+def test_a_moment_is_as_long_as_it_needs_to_be(ago, english, french):
+    assert wording("en").moment(NOW - ago) == english
+    assert wording("fr").moment(NOW - ago) == french
+
+
+def test_a_run_took_milliseconds_or_seconds():
+    assert wording("en").took(0.4123) == "412\u00a0ms"
+    assert wording("fr").took(2.25) == "2,2\u00a0s"
+
+
+def test_the_catalogues_are_in_the_package():
+    for language in ("en", "fr"):
+        file = resources.files("sentinel.web").joinpath("locale", f"{language}.toml")
+        assert tomllib.loads(file.read_text("utf-8"))["word"]["open"]
