@@ -48,11 +48,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "assembly": {"*"},
     "pages": {"*"},
     "daemon": {"*"},
+    "doors": {"*"},
     "service": {"*"},
     "cli": {"*"},
 }  # fmt: skip
 # The composition root and the commands: they may know everything, and only they know each other.
-ROOT = {"assembly", "pages", "daemon", "service", "cli", "logs"}
+ROOT = {"assembly", "pages", "daemon", "doors", "service", "cli", "logs"}
 
 # One foreign system, one place.
 HOME_OF: dict[str, set[str]] = {

@@ -52,7 +52,7 @@ def judge(track: Track, ok: bool, at: datetime, *, need: int) -> tuple[Track, Tu
 
     A run confirms its own failure, so that one is enough (rule SRC-1); a recovery takes the configured count.
     """
-    last_good_at = at if ok and not track.failing else track.last_good_at
+    last_good_at = at if ok else track.last_good_at
     if ok != track.failing:  # It is as it was.
         return Track(failing=track.failing, since=track.since or at, last_good_at=last_good_at), None
     began_at = track.streak_since or at
@@ -60,7 +60,7 @@ def judge(track: Track, ok: bool, at: datetime, *, need: int) -> tuple[Track, Tu
         # A failure that may be recovering has begun when it has begun, should it fail again.
         waiting = replace(track, since=track.since or at, streak=track.streak + 1, streak_since=began_at)
         return waiting, None
-    turned = Track(failing=not ok, since=began_at, last_good_at=at if ok else last_good_at)
+    turned = Track(failing=not ok, since=began_at, last_good_at=last_good_at)
     return turned, Turn(failing=turned.failing, since=began_at, last_good_at=turned.last_good_at)
 
 

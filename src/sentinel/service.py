@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-import click
 import structlog
 import uvloop
 
@@ -33,7 +34,7 @@ def run(path: Path, *, practice: bool = False, control: Path | None = None) -> i
     try:
         loaded = load(path)
     except ConfigError as error:
-        click.echo("\n".join(map(str, error.mistakes)), err=True)
+        _complain(error.mistakes)
         return EXIT_CONFIGURATION
     for warning in loaded.warnings:
         log.warning("configuration", about=str(warning))
@@ -46,11 +47,14 @@ def run(path: Path, *, practice: bool = False, control: Path | None = None) -> i
             finally:
                 results.close()
                 opened.close()
+    except ConfigError as error:  # The module file of /probe is read when the daemon is built.
+        _complain(error.mistakes)
+        return EXIT_CONFIGURATION
     except StoreUnavailable as error:
-        click.echo(error, err=True)
+        _complain([error])
         return EXIT_CONFIGURATION
     except OSError as error:
-        click.echo(f"Sentinel cannot start: {error.strerror or error}", err=True)
+        _complain([f"Sentinel cannot start: {error.strerror or error}"])
         return EXIT_CONFIGURATION
     return 0
 
@@ -64,6 +68,11 @@ async def _serve(
     finally:
         if platform is not None:
             await platform.close()
+
+
+def _complain(lines: Iterable[object]) -> None:
+    """Say why there is no start, on standard error, where the service manager and the person both look."""
+    sys.stderr.writelines(f"{line}\n" for line in lines)
 
 
 def storage_url(setup: Setup, path: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.core import incident
-from sentinel.core.model import Refused, Signal
+from sentinel.core.model import Listener, Refused, Signal
 from tests.core.story import DIRECTORY, HOME, LOGIN, PLAN, T0, Story, step
 
 
@@ -362,6 +362,27 @@ def test_a_higher_priority_at_the_same_level_is_taken_over_without_paging_again(
     story.report(level=3, priority="P2").told()
     story.report(LOGIN, level=3, priority="P1")
     assert (story.state.priority, story.paged()) == ("P1", [])
+
+
+def test_a_higher_priority_alone_keeps_the_plan(story):
+    story.report(level=3, priority="P2").report(LOGIN, level=3, priority="P1", plan=PLAN.__class__())
+    assert story.state.plan == PLAN
+
+
+def test_who_heard_of_the_opening_at_the_lower_level_does_not_hear_of_it_again():
+    listeners = (Listener(who="rita", by=("email",), min_level=2), Listener(who="hugo", by=("email",)))
+    plan = PLAN.__class__(ladder=PLAN.ladder, listeners=listeners)
+    story = Story(plan).report(level=2, priority="P3")
+    assert story.told() == ["rita/email opened"]
+    story.report(LOGIN, level=3)
+    assert [told for told in story.told() if told.endswith("raised")] == ["hugo/email raised"]
+
+
+def test_who_was_paged_before_a_reopening_is_not_told_of_the_second_recovery(story):
+    story.report().wait(minutes=15).accept().recover().accept()
+    story.wait(minutes=1).report().accept().told()
+    story.recover()
+    assert "elise/sms resolved" not in story.told()
 
 
 def test_a_request_or_a_directory_that_names_nobody_harms_nothing():

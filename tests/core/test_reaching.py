@@ -202,6 +202,35 @@ def test_what_is_remembered_does_not_grow_with_repeats_and_failures():
     assert len(story.state.sent) <= 12
 
 
+def test_a_step_whose_message_is_still_on_its_way_does_not_hurry_the_next_one():
+    plan = Plan(
+        ladder=(
+            step(0, "alice", by=("sms",), repeats=3, every=timedelta(minutes=5)),
+            step(30, "elise", by=("sms",)),
+        )
+    )
+    story = Story(plan).report()
+    story.told()
+    assert story.wait(minutes=29).paged() == []
+    assert story.wait(minutes=1).paged() == ["elise/sms"]
+
+
+def test_an_alarm_that_fails_after_the_recovery_is_not_tried_another_way():
+    story = Story(Plan(listeners=(Listener(who="alice", by=("sms",)),))).report()
+    (alarm,) = story.state.sent
+    story.recover().told()
+    story.do(c.Fail(message=alarm, why="busy", final=False))
+    assert story.told() == []
+
+
+def test_a_last_step_that_fails_exhausts_nothing_while_somebody_was_reached():
+    story = Story(Plan(ladder=(step(0, "alice", by=("sms",)), step(5, "elise", by=("sms",))))).report().accept()
+    story.wait(minutes=5).fail("elise/sms").fail("elise/modem").fail("elise/email")
+    assert not story.state.exhausted
+    story.wait(minutes=5)
+    assert story.state.exhausted
+
+
 # Places ---------------------------------------------------------------------------------------------------------------
 
 
@@ -226,6 +255,14 @@ def test_a_place_that_stands_in_for_a_channel_is_told_once_and_the_person_is_not
     story.told()
     assert story.fail("alice/sms").told() == ["/chat not-told"]
     assert story.fail("/chat").told() == ["alice/email not-told"]
+
+
+def test_a_place_that_was_told_already_is_no_other_way():
+    channels = {**DIRECTORY.channels, "sms": Channel(name="sms", address="mobile", fallback="chat")}
+    directory = Directory(people=DIRECTORY.people, groups=DIRECTORY.groups, channels=channels)
+    story = Story(Plan(ladder=(step(0, "alice", by=("sms", "chat")),)), directory).report()
+    assert story.told() == ["alice/sms escalated", "/chat escalated"]
+    assert story.fail("alice/sms").told() == ["alice/email not-told"]
 
 
 def test_a_place_falls_back_to_another_place():

@@ -90,7 +90,8 @@ def sentence(line: dict[str, Any]) -> str:
     event = line["event"]
     say_it = SENTENCES.get(line["type"])
     said = say_it(event) if say_it else line["type"]
-    told = ", ".join(f"{person or 'all'} ({channel})" for person, channel in event.get("tell", []))
+    pages = [*event.get("tell", []), *event.get("copies", [])]
+    told = ", ".join(f"{person or 'all'} ({channel})" for person, channel in pages)
     return safe_lines(said + (f"; told: {told}" if told else "")).replace("\n", "\n" + " " * 23)
 
 

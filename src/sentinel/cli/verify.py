@@ -17,19 +17,20 @@ from sentinel.cli.output import print_json, safe, say
 @click.pass_context
 def verify(context: click.Context, asked: Asked, database: str) -> None:
     """Refold every log, check its chain, and compare with what lists and pages read. Reads only."""
-    from sentinel import store
     from sentinel.service import storage_url
     from sentinel.store.base import StoreUnavailable
+    from sentinel.store.failures import StoreUnfit
+    from sentinel.store.opening import open_to_read
 
     path = asked.config_path()
     url = database or storage_url(load_or_end(path).setup, path)
     try:
-        opened = store.open_to_read(url)
+        opened = open_to_read(url)
         try:
             faults = opened.verify()
         finally:
             opened.close()
-    except (StoreUnavailable, store.StoreUnfit) as error:
+    except (StoreUnavailable, StoreUnfit) as error:
         raise Ended(safe(error), Exit.CONFIGURATION) from error
     if asked.json:
         print_json({"faults": [{"where": fault.where, "what": fault.what} for fault in faults]})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 SATURDAY = 5
 
 
-def closing_by(resolved_at: datetime, opening_days: int, timezone: str, closed: frozenset[date]) -> datetime:
+def closing_by(resolved_at: datetime, opening_days: int, timezone: str, closed: Container[date]) -> datetime:
     """Return the same local time on the n-th opening day after a resolution, in UTC (rule LIF-7, counted as CAL-4).
 
     Opening days are Monday to Friday without those in ``closed``. A resolution on another day counts from the next
@@ -31,11 +32,11 @@ def closing_by(resolved_at: datetime, opening_days: int, timezone: str, closed: 
     return _instant(datetime.combine(day, hour), zone)
 
 
-def _open(day: date, closed: frozenset[date]) -> bool:
+def _open(day: date, closed: Container[date]) -> bool:
     return day.weekday() < SATURDAY and day not in closed
 
 
-def _next_open(day: date, closed: frozenset[date]) -> date:
+def _next_open(day: date, closed: Container[date]) -> date:
     day += timedelta(days=1)
     while not _open(day, closed):
         day += timedelta(days=1)

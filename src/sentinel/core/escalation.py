@@ -15,6 +15,11 @@ from sentinel.core.hearing import listening
 from sentinel.core.model import LEVELS, Directory, Page
 from sentinel.core.state import Incident, Sent, evolve
 
+# Why an escalation has nothing more to give.
+UNREACHED = "nobody could be reached"
+UNTOLD = "nobody is to be told"
+UNANSWERED = "nobody has acknowledged"
+
 
 def begin(state: Incident, alarmed: Iterable[Page], now: datetime, directory: Directory) -> list[e.Event]:
     """Take the first steps after an opening, a reopening or a higher level, of which ``alarmed`` were told."""
@@ -52,10 +57,10 @@ def _exhaustion(state: Incident, now: datetime, hurry: bool) -> str:
     if state.exhausted or state.phase != "open":
         return ""
     if hurry and not state.heard and not _hope(state):
-        return "nobody could be reached" if state.laddered else "nobody is to be told, or could be"
+        return UNREACHED if state.laddered or state.plan.listeners else UNTOLD
     end = ladder.ends_at(state)
     if end is not None and now >= end:
-        return "nobody has acknowledged"
+        return UNANSWERED
     return ""
 
 

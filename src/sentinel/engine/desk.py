@@ -153,12 +153,12 @@ class Desk:
         def job(draft: Draft) -> Incident:
             now = self._clock.now()
             merged = self._known(draft, number)
-            signals = merged.failing()
+            absorb = incident.absorption(merged, by)
             kept = self._known(draft, into)
             # Ask both before either is changed: half a merge would lose signals.
-            incident.decide(kept, c.Absorb(by=by, number=number, signals=signals), now, self.policy.directory)
+            incident.decide(kept, absorb, now, self.policy.directory)
             draft.apply(merged, c.Merge(by=by, into=into), now)
-            return draft.apply(kept, c.Absorb(by=by, number=number, signals=signals), now)
+            return draft.apply(kept, absorb, now)
 
         return await self._ask(job)
 

@@ -19,6 +19,10 @@ NoticeKind = Literal[
     "note",
     "closed",
     "exhausted",
+    "unanswered",
+    "held",
+    "released",
+    "absorbed",
     "raised",
     "merged",
     "test",
@@ -37,7 +41,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` names the message for ever: it is the same over every try and every channel's retry (rule DSP-3).
     ``since`` is when the outage began (T0), ``at`` when what is told here happened. ``by`` is who did it, by name.
-    ``text`` is what they said: a note, a resolution, a reason; for ``merged`` it is the number of the other incident.
+    ``text`` is what they said: a note, a resolution, a reason; for ``merged`` and ``absorbed`` it is the number
+    of the other incident.
     ``acknowledge_by`` and ``resolve_by`` are targets, when there are any. A ``test`` needs no incident.
     """
 

@@ -6,11 +6,12 @@ import msgspec
 
 from sentinel.core import events as e
 from sentinel.core.effects import Notify
+from sentinel.core.escalation import UNANSWERED
 from sentinel.core.model import Directory
 from sentinel.core.state import Incident
 from sentinel.messages.notice import Notice, NoticeKind
 
-# What kind of notice each event is to whom it tells. Escalations have three kinds of their own.
+# What kind of notice each event is to whom it tells. Some events have several kinds.
 KINDS: dict[type[e.Happened], NoticeKind] = {
     e.Opened: "opened",
     e.Acknowledged: "acknowledged",
@@ -21,6 +22,7 @@ KINDS: dict[type[e.Happened], NoticeKind] = {
     e.Exhausted: "exhausted",
     e.Raised: "raised",
     e.Merged: "merged",
+    e.Absorbed: "absorbed",
 }
 
 _encoder = msgspec.json.Encoder()
@@ -69,6 +71,10 @@ def _kind(state: Incident, event: e.Event) -> NoticeKind:
         if event.repeat:
             return "repeated"
         return "opened" if event.step == 0 else "escalated"
+    if isinstance(event, e.Held):
+        return "held" if event.on else "released"
+    if isinstance(event, e.Exhausted) and event.why == UNANSWERED:
+        return "unanswered"
     return KINDS.get(type(event), "opened")
 
 
@@ -85,10 +91,12 @@ def _text(event: e.Event) -> str:
             return ""  # That the probes are good again is what a recovery says anyway, in the reader's language.
         case e.Resolved(text=text) | e.Noted(text=text):
             return text
-        case e.Reopened(why=why) | e.Closed(why=why) | e.Exhausted(why=why):
+        case e.Reopened(why=why) | e.Closed(why=why):
             return why
         case e.Merged(into=into):
             return into
+        case e.Absorbed(number=number):
+            return number
     return ""
 
 

@@ -19,7 +19,7 @@ LINK_MAX_CHARS: Final = 2000
 TIMELINE_MAX_LINES: Final = 3
 
 # The kinds that ask somebody to act; all others only tell.
-ASKING: Final = frozenset({"opened", "escalated", "repeated", "reopened", "exhausted", "raised"})
+ASKING: Final = frozenset({"opened", "escalated", "repeated", "reopened", "exhausted", "unanswered", "raised"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Wording:
     @property
     def text(self) -> str:
         """What somebody wrote; nothing when the first sentence says it already."""
-        return "" if self.notice.kind == "merged" else clean(self.notice.text, TEXT_MAX_CHARS)
+        return "" if self.notice.kind in {"merged", "absorbed"} else clean(self.notice.text, TEXT_MAX_CHARS)
 
     @property
     def when(self) -> str:

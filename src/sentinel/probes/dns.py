@@ -268,7 +268,7 @@ class _Client:
         """Shake hands; the time it takes belongs to the connection, as in blackbox_exporter."""
         options = self._options.tls or TlsOptions()
         try:
-            _, peer = await handshake.meet(self._sight, wire, options, Server.read(self._sight.target).host, self._dial)
+            peer = await handshake.meet(self._sight, wire, options, Server.read(self._sight.target).host, self._dial)
         finally:
             self._sight.phases["connect"] += self._sight.phases.pop("tls", 0.0)
         handshake.record(self._sight, options, peer)

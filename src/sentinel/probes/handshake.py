@@ -43,12 +43,10 @@ class Peer:
     error: OSError | None = field(default=None)
 
 
-async def meet(
-    sight: Sight, wire: Wire, options: TlsOptions, host: str, look_again: Dial | None = None
-) -> tuple[ssl.SSLObject | None, Peer]:
+async def meet(sight: Sight, wire: Wire, options: TlsOptions, host: str, look_again: Dial | None = None) -> Peer:
     """Shake hands on a wire; when that fails, look at the peer over a second connection that trusts anybody.
 
-    Returns the session of the first handshake, None when it failed, and the peer.
+    The wire is only of use when the peer has no ``error``.
 
     Raises:
         Failed: ``tls`` nothing could be learnt of the peer; ``protocol``, ``connect`` as ``Wire`` does.
@@ -61,8 +59,8 @@ async def meet(
             seen = await _second_look(options, name, look_again) if look_again and _may_learn(error) else None
             if seen is None:
                 raise Failed("tls", f"{wire.name} {why(error)}") from error
-            return None, Peer(seen.chain, seen.version, seen.cipher, error)
-    return session, _peer(session)
+            return Peer(seen.chain, seen.version, seen.cipher, error)
+    return _peer(session)
 
 
 def why(error: OSError) -> str:

@@ -175,7 +175,7 @@ class _Talk:
     async def _secure(self, wire: Wire, look_again: handshake.Dial | None = None) -> None:
         """Shake hands; what cannot be trusted is recorded too before it fails."""
         options = self._options.tls or TlsOptions()
-        _, peer = await handshake.meet(self._sight, wire, options, self._target.host, look_again)
+        peer = await handshake.meet(self._sight, wire, options, self._target.host, look_again)
         handshake.record(self._sight, options, peer, cipher=False)
         if peer.error is not None:
             raise Failed("tls", f"{self._sight.target} {handshake.why(peer.error)}") from peer.error

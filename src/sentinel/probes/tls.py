@@ -91,7 +91,7 @@ async def run(options: TlsProbeOptions, sight: Sight) -> None:
     target = HostPort.read(sight.target)
     dial = _Dialer(options, sight, target, await options.find(sight, target.host))
     with await dial() as wire:
-        _, peer = await handshake.meet(sight, wire, options.tls, target.host, dial)
+        peer = await handshake.meet(sight, wire, options.tls, target.host, dial)
     handshake.record(sight, options.tls, peer)
     judge = _Judge(options, sight, target, peer)
     judge.certificates()

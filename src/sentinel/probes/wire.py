@@ -41,16 +41,6 @@ class Wire:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._socket.close()
 
-    @property
-    def tls(self) -> ssl.SSLObject | None:
-        """The TLS session once there is one."""
-        return self._tls
-
-    @property
-    def pending(self) -> bytes:
-        """What came in and was not asked for yet."""
-        return bytes(self._held)
-
     async def write(self, data: bytes) -> None:
         """Send all of it.
 

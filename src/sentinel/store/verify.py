@@ -150,7 +150,7 @@ class Folding:
             self.state, self.broken = None, True
             yield Fault(where, f"it does not follow from the events before it: {error}")
             return
-        self.owed.update(message_id(self.number, self.sequence, page) for page in event.tell)
+        self.owed.update(message_id(self.number, self.sequence, page) for page in e.pages_of(event))
 
 
 def _projection(row: Row[Any], folding: Folding) -> Iterator[Fault]:

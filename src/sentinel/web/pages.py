@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sentinel.core import commands as c
+from sentinel.core import events as e
 from sentinel.core.model import Page
 from sentinel.core.state import Incident
 from sentinel.engine.live import Live, Row
@@ -74,10 +75,11 @@ async def incident(request: web.Request) -> web.Response:
     return _page(request, "incident.html", one=state, timeline=shown, messages=messages, told=_told(context))
 
 
-def _told(context: Context) -> Callable[[tuple[Page, ...]], str]:
+def _told(context: Context) -> Callable[[e.Event], str]:
     directory = context.settings().directory
 
-    def write(pages: tuple[Page, ...]) -> str:
+    def write(event: e.Event) -> str:
+        pages: tuple[Page, ...] = event.tell + (event.copies if isinstance(event, e.Escalated) else ())
         return ", ".join(f"{people.shown(page.person, directory)} ({page.channel})".strip() for page in pages)
 
     return write

@@ -17,7 +17,8 @@ FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Rea
 
 def on_control_socket(request: web.Request) -> bool:
     """Tell whether a request came over the unix socket."""
-    return _socket(request).family == socket.AF_UNIX
+    found = _socket(request)
+    return found is not None and found.family == socket.AF_UNIX
 
 
 def address(request: web.Request) -> IPv4Address | IPv6Address | None:
@@ -37,7 +38,7 @@ def forwarded(request: web.Request) -> bool:
 def user(request: web.Request) -> str:
     """Return the name of the user at the other end of the unix socket; empty for TCP."""
     found = _socket(request)
-    if found.family != socket.AF_UNIX:
+    if found is None or found.family != socket.AF_UNIX:
         return ""
     _, uid, _ = _CREDENTIALS.unpack(found.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
     try:
@@ -46,8 +47,6 @@ def user(request: web.Request) -> str:
         return f"uid-{uid}"
 
 
-def _socket(request: web.Request) -> socket.socket:
-    found: socket.socket | None = request.transport.get_extra_info("socket") if request.transport else None
-    if found is None:
-        raise ConnectionResetError("the peer has left")
-    return found
+def _socket(request: web.Request) -> socket.socket | None:
+    """Return the connection; nothing once the peer has left."""
+    return request.transport.get_extra_info("socket") if request.transport else None
