@@ -47,13 +47,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logs": set(),
     "assembly": {"*"},
     "pages": {"*"},
+    "places": {"config.build"},
     "daemon": {"*"},
     "doors": {"*"},
     "service": {"*"},
     "cli": {"*"},
 }  # fmt: skip
 # The composition root and the commands: they may know everything, and only they know each other.
-ROOT = {"assembly", "pages", "daemon", "doors", "service", "cli", "logs"}
+ROOT = {"assembly", "pages", "daemon", "doors", "service", "cli", "logs", "places"}
 
 # One foreign system, one place.
 HOME_OF: dict[str, set[str]] = {

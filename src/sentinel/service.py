@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +15,10 @@ from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
 from sentinel.daemon import Daemon
 from sentinel.engine.clock import SystemClock
+from sentinel.places import control_path, storage_url
 from sentinel.store.base import ResultStore, Store, StoreUnavailable
 from sentinel.store.locks import lock
-from sentinel.store.opening import database_path, open_store
+from sentinel.store.opening import open_store
 
 log = structlog.get_logger(__name__)
 
@@ -73,19 +73,3 @@ async def _serve(
 def _complain(lines: Iterable[object]) -> None:
     """Say why there is no start, on standard error, where the service manager and the person both look."""
     sys.stderr.writelines(f"{line}\n" for line in lines)
-
-
-def storage_url(setup: Setup, path: Path) -> str:
-    """Return where things are kept: as configured, else in systemd's state folder, else beside the configuration."""
-    if setup.storage.url:
-        return setup.storage.url.reveal()
-    folder = Path(os.environ.get("STATE_DIRECTORY", path.parent)).absolute()
-    return f"sqlite:///{folder / 'sentinel.db'}"
-
-
-def control_path(url: str) -> Path | None:
-    """Return where the control socket is: in systemd's runtime folder, else beside the database."""
-    if "RUNTIME_DIRECTORY" in os.environ:
-        return Path(os.environ["RUNTIME_DIRECTORY"]) / "control.sock"
-    database = database_path(url)
-    return database.with_name("control.sock") if database else None

@@ -170,7 +170,7 @@ def test_commands_look_for_the_socket_where_the_daemon_puts_it(tmp_path, monkeyp
     from sentinel.cli.asked import Asked
     from sentinel.cli.client import find_socket
     from sentinel.config.load import load
-    from sentinel.service import control_path, storage_url
+    from sentinel.places import control_path, storage_url
 
     monkeypatch.delenv("SENTINEL_SOCKET", raising=False)
     config = tmp_path / "probes.yaml"

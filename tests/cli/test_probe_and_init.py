@@ -19,11 +19,13 @@ class Site:
     url: str
     status: int = 200
     text: str = "<html>hello</html>"
+    pause_s: float = 0.0
 
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     async def answer(_request: web.Request) -> web.Response:
+        await asyncio.sleep(found.pause_s)
         return web.Response(text=found.text, status=found.status, content_type="text/html")
 
     async def moved(_request: web.Request) -> web.Response:
@@ -104,6 +106,7 @@ async def test_as_a_nagios_plugin_it_prints_one_line_and_exits_0_1_2_or_3(site, 
     assert done.stdout.startswith("TCP CRITICAL - 127.0.0.1:1: ")
     assert "time_1=" in done.stdout
     assert "time_2=" in done.stdout
+    site.pause_s = 0.05
     done = await call("probe", "slow", "--nagios")
     assert (done.exit_code, done.stdout.split(" - ")[0]) == (1, "HTTP WARNING"), done.stdout
     done = await call("probe", "nothing", "--nagios")

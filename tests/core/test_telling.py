@@ -12,7 +12,7 @@ from sentinel.core import events as e
 from sentinel.core import incident
 from sentinel.core.effects import Notify
 from sentinel.core.model import Plan
-from sentinel.messages import compose
+from sentinel.messages.compose import compose
 from sentinel.messages.telling import notice
 from tests.core.story import DIRECTORY, LOGIN, Story, step
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sentinel.channels.base import Message
 from sentinel.core.model import Person
-from sentinel.messages import Notice, TimelineLine, compose
+from sentinel.messages.compose import compose
+from sentinel.messages.notice import Notice, TimelineLine
 
 OPENED = datetime(2026, 11, 21, 21, 15, 40, tzinfo=UTC)
 ALICE = Person(id="alice", name="Alice Durand", addresses={"email": "alice@example.org"})

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlsplit
-
-import aiohttp
-from yarl import URL
 
 from sentinel.channels.base import Undelivered
 from sentinel.probes.base import Failed
 from sentinel.probes.net import TargetPolicy
+
+if TYPE_CHECKING:
+    import aiohttp
 
 AddressInfo: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
 
@@ -88,6 +88,8 @@ class Caller:
         Raises:
             Undelivered: there is no answer. ``retry`` when nothing was sent, ``timeout`` when it may have been taken.
         """
+        import aiohttp  # noqa: PLC0415  0.1 s that `sentinel check` need not wait for
+
         host = urlsplit(request.url).hostname or "?"
         try:
             return await self._exchange(request)
@@ -133,6 +135,8 @@ class Caller:
             await session.close()
 
     async def _exchange(self, request: Request) -> Answer:
+        from yarl import URL  # noqa: PLC0415  as above
+
         async with self._open().request(
             request.method,
             URL(request.url, encoded=True),
@@ -149,6 +153,8 @@ class Caller:
             return Answer(answer.status, headers, bytes(body[:BODY_MAX_BYTES]))
 
     def _open(self) -> aiohttp.ClientSession:
+        import aiohttp  # noqa: PLC0415  as above
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(

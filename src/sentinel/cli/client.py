@@ -151,7 +151,7 @@ def socket_named_in(config: Path) -> Path | None:
 def configured_socket(config: Path) -> Path | None:
     """Return where a configuration puts the socket: beside its database, when that is a file.
 
-    It is what ``service.control_path`` returns, without the second that importing the daemon takes.
+    It is what ``places.control_path`` returns, without reading the whole configuration.
     """
     from sentinel.cli.loading import load_or_end
 

@@ -17,7 +17,7 @@ from sentinel.cli.output import print_json, safe, say
 @click.pass_context
 def verify(context: click.Context, asked: Asked, database: str) -> None:
     """Refold every log, check its chain, and compare with what lists and pages read. Reads only."""
-    from sentinel.service import storage_url
+    from sentinel.places import storage_url
     from sentinel.store.base import StoreUnavailable
     from sentinel.store.failures import StoreUnfit
     from sentinel.store.opening import open_to_read

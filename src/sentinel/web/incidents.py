@@ -80,7 +80,7 @@ async def list_incidents(request: web.Request) -> web.Response:
         limit=bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX),
         before=number_of(before) if before else "",
         phases=_phases(request.query.getall("state", [])),
-        service=request.query.get("service", ""),
+        service=bodies.line(request.query.get("service", "")),
     )
     return bodies.json([incident_view(state) for state in found])
 

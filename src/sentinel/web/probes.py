@@ -138,7 +138,9 @@ async def list_messages(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     bodies.known_parameters(request, "limit", "incident")
     limit = bodies.number(request, "limit", MESSAGES_DEFAULT, MESSAGES_MAX)
-    rows = await context.read(context.store.messages, limit=limit, incident=request.query.get("incident", ""))
+    rows = await context.read(
+        context.store.messages, limit=limit, incident=bodies.line(request.query.get("incident", ""))
+    )
     return bodies.json([message_view(row) for row in rows])
 
 
