@@ -86,6 +86,7 @@ def carriers_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, Carrier]
         hostname=getfqdn(),
         site=setup.site.name,
         now=lambda: now().timestamp(),
+        folder=setup.folder,
     )
     return {
         name: Carrier(channel_kinds.kind(plan.kind).build(plan.options, surroundings), plan.concurrency or CONCURRENCY)

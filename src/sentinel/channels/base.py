@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -68,13 +69,15 @@ class Undelivered(Exception):  # noqa: N818  a refusing carrier is normal busine
 class Surroundings:
     """What a channel is handed when it is built: nothing global is reached for.
 
-    ``now`` tells the time in unixtime, for the signatures that hold it.
+    ``now`` tells the time in unixtime, for the signatures that hold it. Relative paths start at ``folder``, where the
+    configuration is.
     """
 
     policy: TargetPolicy
     hostname: str
     site: str
     now: Callable[[], float]
+    folder: Path = Path()
 
 
 class Sender(Protocol):

@@ -61,7 +61,7 @@ class OutboxSender:
     """Writes files that are whole or absent: under another name first, then renamed, each on disk before the next."""
 
     def __init__(self, options: OutboxOptions, surroundings: Surroundings) -> None:
-        self._folder = Path(options.path)
+        self._folder = surroundings.folder / options.path
         self._as = options.as_
         self._keep = options.keep
         self._surroundings = surroundings

@@ -63,7 +63,11 @@ async def _resolved(resolver: AioResolver, host: str) -> str:
 async def _channel(setup: Setup, plan: ChannelPlan) -> str:
     now = SystemClock().now
     surroundings = Surroundings(
-        policy=setup.policy, hostname=getfqdn(), site=setup.site.name, now=lambda: now().timestamp()
+        policy=setup.policy,
+        hostname=getfqdn(),
+        site=setup.site.name,
+        now=lambda: now().timestamp(),
+        folder=setup.folder,
     )
     sender = channels.kind(plan.kind).build(plan.options, surroundings)
     try:

@@ -187,7 +187,9 @@ async def close(request: web.Request) -> web.Response:
 async def hold(request: web.Request) -> web.Response:
     """Keep an incident open even when its probes recover."""
     body = await bodies.read(request, Holding)
-    return await _ordered(request, c.Hold(by=people.acting(request, body.by), on=body.on))
+    context = request.app[CONTEXT]
+    close_by = None if body.on else context.desk.close_by(context.now())
+    return await _ordered(request, c.Hold(by=people.acting(request, body.by), on=body.on, close_by=close_by))
 
 
 async def merge(request: web.Request) -> web.Response:
