@@ -67,13 +67,15 @@ class DnsServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A connection that waits to be accepted is taken first: asyncio would lose its socket with the server closed.
+        await asyncio.sleep(0.005)
         self._udp.close()
         self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
-        await asyncio.sleep(0)  # The datagram socket closes with the next turn of the loop.
+        await asyncio.sleep(0.005)  # Sockets close with the next turns of the loop.
 
     @property
     def address(self) -> str:
@@ -87,22 +89,23 @@ class DnsServer:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        # Not in the task: one that is cancelled before its first step never gets to its `finally`.
+        task.add_done_callback(lambda done: self._hang_up(done, writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                size = int.from_bytes(await reader.readexactly(2), "big")
-                for reply in self.respond(await reader.readexactly(size), "tcp"):
-                    writer.write(len(reply).to_bytes(2, "big") + reply)
-                await writer.drain()
-                await reader.read()
-        finally:
-            # A farewell in TLS would wait for an answer that may never come.
-            with contextlib.suppress(OSError):
-                writer.close() if self.tls is None and not writer.get_extra_info(
-                    "ssl_object"
-                ) else writer.transport.abort()
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            size = int.from_bytes(await reader.readexactly(2), "big")
+            for reply in self.respond(await reader.readexactly(size), "tcp"):
+                writer.write(len(reply).to_bytes(2, "big") + reply)
+            await writer.drain()
+            await reader.read()
+
+    def _hang_up(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        self._tasks.discard(task)
+        if writer.get_extra_info("ssl_object"):
+            writer.transport.abort()  # A farewell in TLS would wait for an answer that may never come.
+        else:
+            writer.close()
 
 
 class _Udp(asyncio.DatagramProtocol):

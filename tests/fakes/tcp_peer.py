@@ -67,14 +67,14 @@ class TcpPeer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # A connection that waits to be accepted is taken first: asyncio would lose its socket with the server closed.
+        await asyncio.sleep(0.005)
         self._server.close()
-        # A connection may have been accepted that nobody has heard of yet: it comes with the next turns of the loop.
-        for _ in range(3):
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            await asyncio.sleep(0.005)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        await asyncio.sleep(0.005)  # Sockets close with the next turns of the loop.
 
     @property
     def address(self) -> str:
@@ -91,18 +91,19 @@ class TcpPeer:
         self.open += 1
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        # Not in the task: one that is cancelled before its first step never gets to its `finally`.
+        task.add_done_callback(lambda done: self._hang_up(done, writer))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            # The other side may go at any time, and a bad handshake is its good right.
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-                await self.behave(reader, writer)
-                await writer.drain()
-        finally:
-            self.open -= 1
-            # A farewell in TLS would wait for an answer that may never come.
-            with contextlib.suppress(OSError):
-                writer.close() if self.tls is None and not writer.get_extra_info(
-                    "ssl_object"
-                ) else writer.transport.abort()
+        # The other side may go at any time, and a bad handshake is its good right.
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await self.behave(reader, writer)
+            await writer.drain()
+
+    def _hang_up(self, task: asyncio.Task[None], writer: asyncio.StreamWriter) -> None:
+        self._tasks.discard(task)
+        self.open -= 1
+        if writer.get_extra_info("ssl_object"):
+            writer.transport.abort()  # A farewell in TLS would wait for an answer that may never come.
+        else:
+            writer.close()

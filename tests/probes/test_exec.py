@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from sentinel.probes import exec as exec_module
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.exec import KIND, ExecOptions, parse, run
 from sentinel.probes.net import TargetPolicy
@@ -211,6 +212,23 @@ async def test_cancelling_twice_leaves_nothing_either(plugin, tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, WAIT_S)
     assert await gone(parent)
+    await asyncio.wait_for(asyncio.gather(*exec_module._lives, return_exceptions=True), WAIT_S)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_run_that_is_cancelled_while_it_starts_leaves_nothing(plugin, tmp_path, turns):
+    path = plugin(f"sleep 1000 & echo $! > {tmp_path}/child; wait")
+    before = len(list(DESCRIPTORS.iterdir()))
+    task = asyncio.create_task(run(ExecOptions(run=(path,)), sight()))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, WAIT_S)
+    if (tmp_path / "child").exists() and (text := (tmp_path / "child").read_text()):
+        assert await gone(int(text))
+    await asyncio.sleep(0.01)  # Pipes close with the next turns of the loop.
+    assert len(list(DESCRIPTORS.iterdir())) <= before
 
 
 async def test_a_child_that_outlives_a_good_plugin_is_killed_and_does_not_hold_us_up(plugin, tmp_path):

@@ -143,14 +143,41 @@ def _check_program(path: str) -> None:
         raise Failed("not_executable", f"{path} may be written by anybody, so it is not run; `chmod o-w` it")
 
 
+# Processes that outlive the coroutine that waited for them, because it was cancelled twice; for a second at most.
+_lives: set[asyncio.Task[Outcome]] = set()
+
+
 async def execute(arguments: list[str], environment: dict[str, str], limit_s: float) -> Outcome:
     """Run a program without a shell, in a process group of its own, with nothing on its standard input.
 
-    Processor time is limited to twice ``limit_s``, files to 64 MiB, and no core is dumped.
+    Processor time is limited to twice ``limit_s``, files to 64 MiB, and no core is dumped. The life of the process is
+    a task of its own: a cancellation, which may come while the process is only half started, lets it end in order.
 
     Raises:
         Failed: ``not_executable`` the system refuses to run it, ``output`` it prints more than 1 MiB.
     """
+    stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    life = asyncio.create_task(_live(arguments, environment, limit_s, stop))
+    _lives.add(life)
+    life.add_done_callback(_bury)
+    try:
+        return await asyncio.shield(life)
+    finally:
+        _settle(stop)
+        if not life.done():
+            await asyncio.wait({life})
+
+
+def _bury(life: asyncio.Task[Outcome]) -> None:
+    _lives.discard(life)
+    if not life.cancelled():
+        life.exception()  # Looked at, so that one nobody waits for any more is no error in the log.
+
+
+async def _live(
+    arguments: list[str], environment: dict[str, str], limit_s: float, stop: asyncio.Future[None]
+) -> Outcome:
+    """Start the program, listen until it ends or has to stop, and see to it that nothing of it is left."""
     loop = asyncio.get_running_loop()
     try:
         transport, listener = await loop.subprocess_exec(
@@ -167,12 +194,10 @@ async def execute(arguments: list[str], environment: dict[str, str], limit_s: fl
         raise Failed("not_executable", f"{arguments[0]}: {error.strerror or error}") from error
     try:
         _limit(transport.get_pid(), limit_s)
-        await listener.told()
+        await listener.told(stop)
     finally:
         await _end(transport, listener)
-    code = transport.get_returncode()
-    assert code is not None, "told() returns when the program has ended"
-    return Outcome(code, listener.text(1), listener.text(2))
+    return Outcome(transport.get_returncode() or 0, listener.text(1), listener.text(2))
 
 
 class _Listener(asyncio.SubprocessProtocol):
@@ -207,11 +232,12 @@ class _Listener(asyncio.SubprocessProtocol):
     def text(self, fd: int) -> str:
         return self._kept[fd].decode("utf-8", "replace")
 
-    async def told(self) -> None:
-        """Wait for the end of the program, and a moment longer for its last words."""
-        await asyncio.wait({self.exited, self._flooded}, return_when=asyncio.FIRST_COMPLETED)
-        if not self._flooded.done():
-            await asyncio.wait({self._silent, self._flooded}, timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+    async def told(self, stop: asyncio.Future[None]) -> None:
+        """Wait for the end of the program, and a moment longer for its last words; no longer than until ``stop``."""
+        await asyncio.wait({self.exited, self._flooded, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if self.exited.done() and not self._flooded.done():
+            last_words = {self._silent, self._flooded, stop}
+            await asyncio.wait(last_words, timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
         if self._flooded.done():
             raise Failed("output", f"the program prints more than {FLOOD_MAX_BYTES // 1024} KiB")
 
