@@ -6,10 +6,20 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.real.components import COMPONENTS, absent
 
 RULE_IDS = frozenset((Path(__file__).parent / "rule_ids.txt").read_text().split())
+# How long an example takes says something about the machine, nothing about the code. CI tries the same ones each time.
+settings.register_profile(
+    "sentinel",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("sentinel")
+
 ABSENT = pytest.StashKey[set[str]]()
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from datetime import timedelta
+from typing import Protocol
 
 import structlog
 from msgspec.structs import replace
@@ -31,15 +30,15 @@ from sentinel.core.model import Refused
 from sentinel.core.state import Incident
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
-from sentinel.store.base import MessageState, OutboxRow, Settlement, Store, StoreUnavailable
+from sentinel.engine.outbox import PAGE_MAX, Outbox
+from sentinel.engine.unrecorded import LEVEL_CRITICAL, Unrecorded
+from sentinel.store.base import MessageState, OutboxRow, Settlement, StoreUnavailable
 from sentinel.tickets.base import TicketReference
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
 LOOK_EVERY_S = 5.0
-PAGE_MAX = 200
+
 CONCURRENCY = 4
 TRY_LIMIT_S = 40.0  # One try; channels set tighter limits of their own.
 BURST_TRIES = 3
@@ -47,8 +46,9 @@ BURST_FIRST_S = 0.5
 BURST_MAX_S = 5.0
 PATIENCE_MAX_S = 60.0  # How long a carrier may ask us to wait inside a burst.
 BACKOFF = tuple(timedelta(seconds=s) for s in (15, 30, 60, 120, 300, 600))
-LEVEL_CRITICAL = 3
-UNRECORDED_MAX = 10_000
+PAUSE_MAX_S = 3_600.0  # How long a carrier may ask us to wait between bursts.
+WRITE_FIRST_S = 1.0  # What came of a try is written again so soon when the store does not take it,
+WRITE_MAX_S = 15.0  # and then less often.
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +57,6 @@ class Carrier:
 
     sender: Sender
     concurrency: int = CONCURRENCY
-
-
-@dataclass(frozen=True, slots=True)
-class Outbox:
-    """The outbox as the dispatcher reads it: in a thread, so that a slow disk does not hold the loop."""
-
-    store: Store
-    reader: Executor
-
-    async def due(self, now: datetime, busy: list[str], full: list[str]) -> list[OutboxRow]:
-        """Return a page of what is due."""
-        return await self._read(self.store.due, now, PAGE_MAX, busy, full)
-
-    async def next_due(self) -> datetime | None:
-        """Return when the next row is due."""
-        return await self._read(self.store.next_due)
-
-    async def incident(self, number: str) -> Incident | None:
-        """Return an incident as it is on disk."""
-        return await self._read(self.store.incident, number)
-
-    async def _read(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.reader, call, *arguments)
 
 
 class Composer(Protocol):
@@ -95,6 +72,7 @@ class Composer(Protocol):
 
 
 TicketWriter = Callable[[Incident], Awaitable[TicketReference]]
+Receipt = tuple[c.Command | None, Settlement]
 
 
 class Telemetry(Protocol):
@@ -108,6 +86,9 @@ class Telemetry(Protocol):
 
     def ticket(self, backend: str, result: str) -> None:
         """Count one try at a ticket."""
+
+    def bug(self, where: str) -> None:
+        """Count an error of our own."""
 
 
 class Dispatcher:
@@ -125,9 +106,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._load: Counter[str] = Counter()
-        self._accepted: dict[str, Settlement] = {}
-        self._unrecorded: dict[tuple[str, str, str], asyncio.Task[None] | None] = {}
-        self._stopping = False
+        self.unrecorded = Unrecorded(self._burst)
 
     def wake(self) -> None:
         """Look at the outbox now."""
@@ -147,8 +126,10 @@ class Dispatcher:
                 await self._sleep()
 
     async def _sleep(self) -> None:
+        wait_s = await self._until_next()
+        self.progressed_at = self._clock.monotonic()
         try:
-            async with asyncio.timeout(await self._until_next()):
+            async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
             pass
@@ -179,42 +160,79 @@ class Dispatcher:
         return carrier.concurrency if carrier else CONCURRENCY
 
     def _start(self, row: OutboxRow) -> None:
-        work = self._carry_ticket(row) if row.kind == "ticket" else self._carry(row)
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(self._carry(row))
         self._busy[row.id] = task
         self._load[row.channel] += 1
 
         def ended(_: object) -> None:
             del self._busy[row.id]
-            self._load[row.channel] -= 1
             self._wake.set()
 
         task.add_done_callback(ended)
 
+    async def _carry(self, row: OutboxRow) -> None:
+        """Carry one thing as far as it goes this time, and write down what came of it."""
+        try:
+            receipt = await (self._tried_ticket(row) if row.kind == "ticket" else self._tried(row))
+        finally:
+            self._load[row.channel] -= 1  # Others may be carried while the store still has to take the receipt.
+            self._wake.set()
+        if receipt is not None:
+            await self._write_down(row, *receipt)
+
+    async def _write_down(self, row: OutboxRow, command: c.Command | None, settlement: Settlement) -> None:
+        """Write what came of a try, however long the store takes: nobody else knows, and it must not be sent again."""
+        pause_s = WRITE_FIRST_S
+        while True:
+            try:
+                if command is None or not row.incident:  # A notice of a hand-over belongs to no incident.
+                    await self._desk.settle(settlement)
+                else:
+                    await self._order(row, command, settlement)
+            except StoreUnavailable as error:
+                log.warning("not settled; written again soon", message=row.id, in_s=pause_s, why=str(error))
+                await asyncio.sleep(pause_s)
+                pause_s = min(WRITE_MAX_S, pause_s * 2)
+            else:
+                return
+
+    async def _order(self, row: OutboxRow, command: c.Command, settlement: Settlement) -> None:
+        try:
+            await self._desk.order(row.incident, command, settlement)
+        except Refused as refusal:  # The incident is gone; the row must still come to rest.
+            log.warning("receipt refused", message=row.id, why=str(refusal))
+            await self._desk.settle(settlement)
+
+    def _bug(self, error: Exception) -> Undelivered:
+        """Count an error of our own; to the process it is one more way that did not work."""
+        self._telemetry.bug("dispatch")
+        return Undelivered(f"Sentinel itself failed: {type(error).__name__}")
+
     # Messages ---------------------------------------------------------------------------------------------------
 
-    async def _carry(self, row: OutboxRow) -> None:
-        """Carry one message as far as it goes this time, and write down what came of it."""
+    async def _tried(self, row: OutboxRow) -> Receipt | None:
+        """Try to send a message; nothing when it was not to be sent."""
+        if not await self._begun(row):
+            return None
         try:
-            if row.id in self._accepted:  # It left, but that could not be written: never send it again.
-                await self._desk.settle(self._accepted[row.id])
-                del self._accepted[row.id]
-                return
-            await self._desk.settle(self._settlement(row, "sending", row.tries + 1))
-            try:
-                reference = await self._burst(row)
-            except Undelivered as failure:
-                await self._missed(row, failure)
-                return
-            done = self._settlement(row, "done", row.tries + 1, reference=reference)
-            self._accepted[row.id] = done
-            self._telemetry.ended(row.channel, "accepted", (self._clock.now() - row.created_at).total_seconds())
-            log.info("message accepted", message=row.id, channel=row.channel, tries=row.tries + 1)
-            await self._order(row, c.Accept(message=row.id, reference=reference, tries=row.tries + 1), done)
-            self._accepted.pop(row.id, None)
+            reference = await self._burst(row)
+        except Undelivered as failure:
+            return self._missed(row, failure)
+        self._telemetry.ended(row.channel, "accepted", max(0.0, (self._clock.now() - row.created_at).total_seconds()))
+        log.info("message accepted", message=row.id, channel=row.channel, tries=row.tries + 1)
+        accepted = c.Accept(message=row.id, reference=reference, tries=row.tries + 1)
+        return accepted, self._settlement(row, "done", row.tries + 1, reference=reference)
+
+    async def _begun(self, row: OutboxRow) -> bool:
+        """Write that a message is being sent; tell whether it is to be. What is critical does not wait for a disk."""
+        try:
+            return await self._desk.begin(row.incident, self._settlement(row, "sending", row.tries + 1))
         except StoreUnavailable as error:
-            log.warning("not settled; looked at again soon", message=row.id, why=str(error))
-            await asyncio.sleep(1.0)
+            log.warning("not marked as being sent", message=row.id, why=str(error))
+            if row.urgency >= LEVEL_CRITICAL:
+                return True
+            await asyncio.sleep(WRITE_FIRST_S)
+            return False
 
     async def _burst(self, row: OutboxRow) -> str:
         """Try a few times in quick succession.
@@ -222,6 +240,15 @@ class Dispatcher:
         Raises:
             Undelivered: not now, or never.
         """
+        try:
+            return await self._tries(row)
+        except Undelivered:
+            raise
+        except Exception as error:  # The task's edge: a bug in one channel must not keep a page from another way.
+            log.exception("bug in channel", message=row.id, channel=row.channel)
+            raise self._bug(error) from error
+
+    async def _tries(self, row: OutboxRow) -> str:
         message = self._compose(row)
         async for attempt in AsyncRetrying(
             stop=stop_after_attempt(BURST_TRIES),
@@ -258,25 +285,19 @@ class Dispatcher:
         self._telemetry.attempt(channel, "ok")
         return reference
 
-    async def _missed(self, row: OutboxRow, failure: Undelivered) -> None:
+    def _missed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
         """Let the core try another way at once, and keep trying this one for as long as the row may live."""
         now = self._clock.now()
-        pause = BACKOFF[min(row.tries, len(BACKOFF) - 1)]
-        final = failure.permanent or now + pause >= row.give_up_at
+        asked = timedelta(seconds=min(failure.after_s or 0.0, PAUSE_MAX_S))
+        pause = max(asked, BACKOFF[min(row.tries, len(BACKOFF) - 1)])
+        final = failure.permanent or now >= row.give_up_at
         log.warning("message not accepted", message=row.id, channel=row.channel, final=final, why=failure.why)
         settlement = self._settlement(row, "dead" if final else "pending", row.tries + 1, error=failure.why)
-        if not final:
-            settlement = replace(settlement, due_at=now + pause)
+        if not final:  # The last try comes when the time is up, not before.
+            settlement = replace(settlement, due_at=max(now, min(now + pause, row.give_up_at)))
         else:
             self._telemetry.ended(row.channel, "failed" if failure.permanent else "expired", 0.0)
-        await self._order(row, c.Fail(message=row.id, why=failure.why, final=final), settlement)
-
-    async def _order(self, row: OutboxRow, command: c.Command, settlement: Settlement) -> None:
-        try:
-            await self._desk.order(row.incident, command, settlement)
-        except Refused as refusal:  # The incident is gone; the row must still come to rest.
-            log.warning("receipt refused", message=row.id, why=str(refusal))
-            await self._desk.settle(settlement)
+        return c.Fail(message=row.id, why=failure.why, final=final), settlement
 
     def _settlement(
         self, row: OutboxRow, state: MessageState, tries: int, *, reference: str = "", error: str = ""
@@ -295,68 +316,43 @@ class Dispatcher:
 
     # Tickets ----------------------------------------------------------------------------------------------------
 
-    async def _carry_ticket(self, row: OutboxRow) -> None:
+    async def _tried_ticket(self, row: OutboxRow) -> Receipt:
         """Bring a ticket in line. A back-end that is down delays the ticket, never a page (rule DSP-2)."""
         write = self.tickets.get(row.channel)
+        if write is None:
+            return None, self._settlement(row, "dead", row.tries + 1, error="no such back-end any more")
         try:
-            if write is None:
-                await self._desk.settle(self._settlement(row, "dead", row.tries + 1, error="no such back-end any more"))
-                return
-            try:
-                reference = await self._ticket(row, write)
-            except Undelivered as failure:
-                self._telemetry.ticket(row.channel, failure.outcome)
-                pause = BACKOFF[min(row.tries, len(BACKOFF) - 1)]
-                settlement = self._settlement(row, "pending", row.tries + 1, error=failure.why)
-                await self._desk.settle(replace(settlement, due_at=self._clock.now() + pause))
-                return
-            self._telemetry.ticket(row.channel, "ok")
-            done = self._settlement(row, "done", row.tries + 1, reference=reference.reference)
-            link = c.LinkTicket(backend=row.channel, reference=reference.reference, url=reference.url)
-            await self._order(row, link, done)
+            state = await self._outbox.incident(row.incident)
+            if state is None:
+                return None, self._settlement(row, "dead", row.tries + 1, error=f"{row.incident} is gone")
+            reference = await self._put(write, state)
+        except Undelivered as failure:
+            return self._delayed(row, failure)
         except StoreUnavailable as error:
-            log.warning("ticket not settled; looked at again soon", ticket=row.id, why=str(error))
-            await asyncio.sleep(1.0)
+            return self._delayed(row, Undelivered(str(error)))
+        except Exception as error:  # The task's edge: a bug in one back-end must not stop the others.
+            log.exception("bug in ticket back-end", ticket=row.id, backend=row.channel)
+            return self._delayed(row, self._bug(error))
+        self._telemetry.ticket(row.channel, "ok")
+        link = c.LinkTicket(backend=row.channel, reference=reference.reference, url=reference.url)
+        return link, self._settlement(row, "done", row.tries + 1, reference=reference.reference)
 
-    async def _ticket(self, row: OutboxRow, write: TicketWriter) -> TicketReference:
-        state = await self._outbox.incident(row.incident)
-        if state is None:
-            raise Undelivered(f"{row.incident} is gone", permanent=True)
+    async def _put(self, write: TicketWriter, state: Incident) -> TicketReference:
         try:
             async with asyncio.timeout(TRY_LIMIT_S):
                 return await write(state)
         except TimeoutError:
             raise Undelivered(f"no answer within {TRY_LIMIT_S:g} s", outcome="timeout") from None
 
-    # When the disk takes nothing --------------------------------------------------------------------------------
+    def _delayed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
+        """Try again later, for ever: a ticket that nobody brings in line would be wrong for ever."""
+        self._telemetry.ticket(row.channel, failure.outcome)
+        log.warning("ticket not in line", ticket=row.id, backend=row.channel, why=failure.why)
+        pause = BACKOFF[min(row.tries, len(BACKOFF) - 1)]
+        settlement = self._settlement(row, "pending", row.tries + 1, error=failure.why)
+        return None, replace(settlement, due_at=self._clock.now() + pause)
 
-    def send_unrecorded(self, owed: Sequence[tuple[Incident, OutboxRow]]) -> None:
-        """Send critical pages that could not be written, once for each fault and person: better unrecorded than unsent.
-
-        They are sent again, recorded, when the store is back: what may come twice is said by its text.
-        """
-        for state, row in owed:
-            key = (state.dedup, row.person, row.channel)
-            if row.kind != "message" or row.urgency < LEVEL_CRITICAL or key in self._unrecorded:
-                continue
-            while len(self._unrecorded) >= UNRECORDED_MAX:
-                self._unrecorded.pop(next(iter(self._unrecorded)))
-            self._unrecorded[key] = asyncio.get_running_loop().create_task(self._send_unrecorded(key, row))
-
-    async def _send_unrecorded(self, key: tuple[str, str, str], row: OutboxRow) -> None:
-        try:
-            await self._burst(row)
-        except Undelivered as failure:
-            log.error("page neither recorded nor sent", message=row.id, why=failure.why)
-            del self._unrecorded[key]  # The next report of the same fault tries again.
-        else:
-            log.warning("page sent unrecorded", message=row.id, channel=row.channel)
-            self._unrecorded[key] = None
-
-    def recorded(self, dedup: str) -> None:
-        """Forget what was sent unrecorded of a fault: from now on the outbox knows."""
-        for key in [key for key in self._unrecorded if key[0] == dedup]:
-            del self._unrecorded[key]
+    # The end of carriers ----------------------------------------------------------------------------------------
 
     async def retire(self, carriers: dict[str, Carrier]) -> None:
         """Close channels that a reload replaced, once what they were sending is through."""
@@ -368,7 +364,7 @@ class Dispatcher:
 
     async def stop(self, within_s: float) -> None:
         """Finish what is being sent, for so long at most; what is left stays in the outbox."""
-        tasks = list(self._busy.values())
+        tasks = [*self._busy.values(), *self.unrecorded.under_way()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within_s)
             for task in late:

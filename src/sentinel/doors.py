@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ from sentinel import __version__, assembly
 from sentinel.channels.base import Undelivered
 from sentinel.core.model import Result
 from sentinel.messages.notice import Notice
-from sentinel.probes import blackbox
 from sentinel.web.context import Context, Delivered, Health, ProbeAnswer
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Doors:
         return Context(
             settings=lambda: assembly.settings_of(daemon.setup),
             desk=daemon.desk,
+            rotas=daemon.rotas,
             store=daemon.store,
             results=daemon.results,
             live=daemon.live,
@@ -40,12 +41,18 @@ class Doors:
             probe_once=self.probe_once,
             notify_test=self.notify_test,
             blackbox=self.blackbox,
+            served=daemon.meters.served,
+            classify=daemon.judge.classify,
+            words=daemon.judge.words,
         )
 
     def health(self) -> Health:
         """Return how the daemon is."""
         daemon = self._daemon
         problems = [f"{name} makes no progress" for name in daemon.stuck()]
+        # Pages leave all the same; but what is not on disk does not outlive the process, and somebody should look.
+        unwritten = (daemon.desk.trouble(), daemon.recorder.trouble)
+        problems += [f"nothing can be written: {why}" for why in unwritten if why]
         return Health(
             version=__version__,
             started_at=daemon.started_at,
@@ -87,7 +94,11 @@ class Doors:
 
     async def blackbox(self, query: Mapping[str, str], headers: Mapping[str, str]) -> ProbeAnswer:
         """Answer ``/probe``."""
+        from sentinel.probes import blackbox  # noqa: PLC0415  few ask for it, and it takes a tenth of a second to load
+
         daemon = self._daemon
+        if daemon.modules is None:
+            daemon.modules = await asyncio.to_thread(assembly.built_in_modules)
         around = blackbox.Surroundings(
             modules=daemon.modules,
             resolver=daemon.resolver,

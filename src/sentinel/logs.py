@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
+from typing import Any
 
 import structlog
 
@@ -27,9 +29,26 @@ def configure(*, level: str = "info", stream: object = sys.stderr) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),  # type: ignore[arg-type]  # any text stream
+        logger_factory=structlog.WriteLoggerFactory(file=Lenient(stream)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
+
+
+class Lenient:
+    """A stream that may be full or gone: a line that cannot be written is lost, and nothing else is."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, if that is possible."""
+        with suppress(OSError, ValueError):  # ValueError: it was closed.
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _one_line(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -10,6 +10,7 @@ from collections import Counter as Count
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Final, Literal
 
 from prometheus_client import (
@@ -27,6 +28,7 @@ from prometheus_client.registry import Collector
 
 from sentinel import __version__
 from sentinel.core import events as e
+from sentinel.core.model import PRIORITIES
 from sentinel.core.state import Incident
 
 RUN_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -62,6 +64,9 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_incident_acknowledge_seconds", "histogram", ("priority",), "Time from the opening to the acknowledgement", PERSON_S),
     Metric("sentinel_incident_resolve_seconds", "histogram", ("priority",), "Time from the opening to the resolution, pauses taken off", REPAIR_S),
     Metric("sentinel_incident_oldest_unacknowledged_timestamp_seconds", "state", ("priority",), "When the oldest unacknowledged incident was opened, in unixtime; absent without one"),
+    Metric("sentinel_sla_target_seconds", "state", ("sla", "priority", "clock"), "Agreed time, by clock (ack, workaround, resolve), in seconds of its own calendar"),
+    Metric("sentinel_sla_remaining_seconds", "state", ("service", "priority", "clock"), "Least time left among open incidents; negative once breached; absent without one"),
+    Metric("sentinel_sla_outcomes_total", "counter", ("service", "priority", "clock", "result"), "Clocks ended, by result (met, breached)"),
     Metric("sentinel_notifications_total", "counter", ("channel", "result"), "Notifications ended, by result (accepted, delivered, failed, expired, rate_limited)"),
     Metric("sentinel_notification_attempts_total", "counter", ("channel", "outcome"), "Attempts to hand a notification to its gateway, by outcome (ok, retry, refused, timeout)"),
     Metric("sentinel_notification_latency_seconds", "histogram", ("channel",), "Time from the event to the acceptance by the gateway", LATENCY_S),
@@ -70,6 +75,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_channel_up", "gauge", ("channel",), "Whether the last attempt or self-test of the channel succeeded"),
     Metric("sentinel_escalation_steps_total", "counter", ("policy", "step", "result"), "Escalation steps taken, by result (notified, skipped, nobody)"),
     Metric("sentinel_escalations_exhausted_total", "counter", ("service",), "Incidents of which no step of the escalation reached anybody"),
+    Metric("sentinel_oncall_info", "state", ("rota", "person"), "1 for the person on call now"),
+    Metric("sentinel_oncall_filled_until_timestamp_seconds", "state", ("rota",), "Until when the rota has no gap, in unixtime"),
     Metric("sentinel_ticket_operations_total", "counter", ("backend", "operation", "result"), "Operations on the ticket backend"),
     Metric("sentinel_ticket_sync_lag_seconds", "state", ("backend",), "Age of the oldest change not yet in the ticket backend"),
     Metric("sentinel_build_info", "gauge", ("version", "revision", "python"), "Version of the running program"),
@@ -87,6 +94,23 @@ METRICS: Final[tuple[Metric, ...]] = (
 
 Sample = tuple[tuple[str, ...], float]
 
+# The closed sets of labels: what stands on the page from the start, so that rate() sees the first event.
+BUGS = ("probe", "run", "judge", "timers", "dispatch", "loop")  # And the names of the daemon's loops.
+RUN_RESULTS = ("success", "failure", "timeout", "error")
+TRY_OUTCOMES = ("ok", "retry", "refused", "timeout")
+MESSAGE_RESULTS = ("accepted", "failed", "expired")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the configuration of now can count: kinds of probes, channels, services, ticket back-ends."""
+
+    kinds: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    backends: frozenset[str] = frozenset()
+
 
 class Meters:
     """The metrics, ready to be counted. ``states`` are looked up when a page is asked for."""
@@ -95,6 +119,7 @@ class Meters:
         self.registry = CollectorRegistry()
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self.states: dict[str, Callable[[], Iterable[Sample]]] = {}
+        self.expected = Expected()
         for metric in METRICS:
             match metric.kind:
                 case "counter":
@@ -134,6 +159,27 @@ class Meters:
         assert isinstance(made, Histogram), f"{name} is not a histogram"
         (made.labels(*labels) if labels else made).observe(value)
 
+    def expect(self, expected: Expected) -> None:
+        """Put on the page, at nothing, what has not happened yet and can."""
+        self.expected = expected
+        sets: dict[str, Iterable[tuple[str, ...]]] = {
+            "sentinel_probe_runs_total": product(sorted(expected.kinds), RUN_RESULTS),
+            "sentinel_probe_run_duration_seconds": product(sorted(expected.kinds)),
+            "sentinel_probe_runs_skipped_total": [("overrun",)],
+            "sentinel_alerts_suppressed_total": [("silence",)],
+            "sentinel_notifications_total": product(sorted(expected.channels), MESSAGE_RESULTS),
+            "sentinel_notification_attempts_total": product(sorted(expected.channels), TRY_OUTCOMES),
+            "sentinel_notification_latency_seconds": product(sorted(expected.channels)),
+            "sentinel_escalations_exhausted_total": product(sorted(expected.services)),
+            "sentinel_ticket_operations_total": product(sorted(expected.backends), ["put"], TRY_OUTCOMES),
+            "sentinel_incident_acknowledge_seconds": product(PRIORITIES),
+            "sentinel_incident_resolve_seconds": product(PRIORITIES),
+            "sentinel_bugs_total": product(BUGS),
+        }
+        for name, labelled in sets.items():
+            for labels in labelled:
+                self._made[name].labels(*labels)
+
     # What several places count ----------------------------------------------------------------------------------
 
     def attempt(self, channel: str, outcome: str) -> None:
@@ -152,9 +198,23 @@ class Meters:
         """Count one try at a ticket."""
         self.count("sentinel_ticket_operations_total", backend, "put", result)
 
+    def stored(self, operation: str, took_s: float) -> None:
+        """Count one call of the database, by the name of the store's method; from any thread."""
+        self.observe("sentinel_store_operation_seconds", took_s, operation)
+
+    def served(self, handler: str, method: str, code: int, took_s: float) -> None:
+        """Count one request; ``handler`` is the pattern of its path, from the table of routes."""
+        self.count("sentinel_http_requests_total", handler, method if method in METHODS else "other", str(code))
+        self.observe("sentinel_http_request_duration_seconds", took_s, handler)
+
+    def bug(self, where: str) -> None:
+        """Count an error of Sentinel itself."""
+        self.count("sentinel_bugs_total", where)
+
     def happened(self, written: Sequence[tuple[Incident, e.Event]]) -> None:
         """Count what incidents went through."""
         for state, event in written:
+            self._ended(state)
             match event:
                 case e.Opened():
                     self.count(
@@ -164,11 +224,15 @@ class Meters:
                         state.priority,
                         event.signal.source,
                     )
+                    if event.signal.source == "probe":
+                        waited = (event.at - event.signal.since).total_seconds()
+                        self.observe("sentinel_incident_detection_seconds", max(0.0, waited))
                 case e.Acknowledged():
                     waited = (event.at - state.opened_at).total_seconds()
                     self.observe("sentinel_incident_acknowledge_seconds", waited, state.priority)
                 case e.Resolved():
-                    took = (event.at - state.opened_at).total_seconds()
+                    paused = sum((pause.ends_at - pause.begins_at).total_seconds() for pause in state.pauses)
+                    took = (event.at - state.opened_at).total_seconds() - paused
                     self.observe("sentinel_incident_resolve_seconds", took, state.priority)
                 case e.Closed():
                     self.count("sentinel_incident_closed_total", state.service, state.priority, "resolved")
@@ -181,6 +245,13 @@ class Meters:
                     self.count("sentinel_escalation_steps_total", state.service, str(event.step), result)
                 case e.Exhausted():
                     self.count("sentinel_escalations_exhausted_total", state.service)
+
+    def _ended(self, state: Incident) -> None:
+        """Count the clocks that the last event has ended."""
+        for clock, one in state.clocks.items():
+            if one.ended_by == state.sequence:
+                result = "met" if one.standing == "met" else "breached"
+                self.count("sentinel_sla_outcomes_total", state.service, state.priority, clock, result)
 
 
 class _States(Collector):
@@ -203,8 +274,15 @@ class _States(Collector):
 
 def incident_counts(open_: Iterable[Incident]) -> list[Sample]:
     """Return how many incidents there are by service, priority and state."""
-    counted = Count((state.service, state.priority, state.phase) for state in open_)
+    counted = Count((state.service, state.priority, _state_of(state)) for state in open_)
     return [(labels, float(number)) for labels, number in counted.items()]
+
+
+def _state_of(state: Incident) -> str:
+    """Return the state as the metrics have it: whom a pending incident waits for matters, who works on one does not."""
+    if state.phase == "pending":
+        return f"waiting_{state.waits_on}"
+    return "acknowledged" if state.phase == "in_progress" else state.phase
 
 
 def oldest_unacknowledged(open_: Iterable[Incident]) -> list[Sample]:

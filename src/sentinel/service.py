@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from sentinel import demo, logs
+from sentinel import logs
 from sentinel.config.build import Setup
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
@@ -62,7 +62,11 @@ def run(path: Path, *, practice: bool = False, control: Path | None = None) -> i
 async def _serve(
     path: Path, setup: Setup, stores: tuple[Store, ResultStore], practice: bool, control: Path | None
 ) -> None:
-    platform = await demo.start(path.parent) if practice else None
+    platform = None
+    if practice:
+        from sentinel import demo  # noqa: PLC0415  only who practises waits for it to load
+
+        platform = await demo.start(path.parent)
     try:
         await Daemon(path, setup, *stores, SystemClock()).run(control)
     finally:

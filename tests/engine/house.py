@@ -14,10 +14,11 @@ from typing import Any
 from sentinel.channels.base import Message, Undelivered
 from sentinel.core.model import Channel, Directory, Listener, Person, Plan, Signal, Step, Verdict
 from sentinel.core.state import Incident
-from sentinel.dispatch import Carrier, Dispatcher, Outbox
+from sentinel.dispatch import Carrier, Dispatcher
 from sentinel.engine.clock import LoopClock
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Policy
+from sentinel.engine.outbox import Outbox
 from sentinel.engine.timers import Timers
 from sentinel.store.base import OutboxRow
 from sentinel.store.opening import open_store
@@ -86,7 +87,12 @@ class Counts:
     def ended(self, channel: str, result: str, _waited_s: float) -> None:
         self.results.append((channel, result))
 
+    bugs: list[str] = field(default_factory=list)
+
     def ticket(self, _backend: str, _result: str) -> None: ...
+
+    def bug(self, where: str) -> None:
+        self.bugs.append(where)
 
 
 def write(row: OutboxRow) -> Message:
@@ -110,8 +116,8 @@ def write(row: OutboxRow) -> Message:
 class House:
     """Everything between a signal and a carrier."""
 
-    def __init__(self, path: Path, plan: Plan, directory: Directory = DIRECTORY) -> None:
-        self.clock = LoopClock(START)
+    def __init__(self, path: Path, plan: Plan, directory: Directory = DIRECTORY, start: datetime = START) -> None:
+        self.clock = LoopClock(start)
         self.store, self.results = open_store(f"sqlite:///{path / 'sentinel.db'}", busy_timeout_s=0.1)
         self.pool = ThreadPoolExecutor(1)
         self.policy = Policy(
@@ -128,12 +134,12 @@ class House:
         self.ticket_down = False
         self.dispatcher.tickets = {"builtin": self._ticket}
         self.desk.written = self._written
-        self.desk.unwritten = self.dispatcher.send_unrecorded
+        self.desk.unwritten = self.dispatcher.unrecorded.send
         self.timers = Timers(self.desk, self.clock)
 
     def _written(self, happened: Any, _settled: Any) -> None:
         for state, _ in happened:
-            self.dispatcher.recorded(state.dedup)
+            self.dispatcher.unrecorded.forget(state.dedup)
         self.dispatcher.wake()
 
     async def _ticket(self, state: Incident) -> TicketReference:
@@ -151,16 +157,20 @@ class House:
     async def wait(self, **time: float) -> None:
         await asyncio.sleep(timedelta(**time).total_seconds())
 
+    def row(self, message: str) -> OutboxRow:
+        """Return a message of the outbox."""
+        return next(row for row in self.store.messages(limit=500) if row.id == message)
+
     def told(self, number: str = "INC-1") -> list[str]:
         """Return the kinds of events of an incident so far."""
         return [type(recorded.event).__name__ for recorded in self.store.timeline(number)]
 
 
 @asynccontextmanager
-async def house(path: Path, plan: Plan | None = None, directory: Directory = DIRECTORY) -> Any:
+async def house(path: Path, plan: Plan | None = None, directory: Directory = DIRECTORY, start: datetime = START) -> Any:
     """Give a house in which everything runs."""
     listener = Listener(who="farid", by=("email",), on=("opened", "resolved"))
-    built = House(path, plan or Plan(ladder=LADDER, listeners=(listener,), ticket="builtin"), directory)
+    built = House(path, plan or Plan(ladder=LADDER, listeners=(listener,), ticket="builtin"), directory, start)
     await built.desk.load()
     tasks = [asyncio.create_task(run()) for run in (built.desk.run, built.timers.run, built.dispatcher.run)]
     try:

@@ -176,38 +176,142 @@ async def test_pages_withdrawn_by_an_acknowledgement_never_leave(house: House) -
     assert "amina" not in [message.to for message in [*house.sms.accepted, *house.mail.accepted]]
 
 
+@story()
+async def test_a_page_withdrawn_while_its_carrier_refuses_it_is_not_tried_again(house: House) -> None:
+    house.sms.takes_s = 20.0
+    house.sms.behave = refuse()
+    await house.report()
+    await house.wait(seconds=5)
+    await house.desk.order("INC-1", c.Acknowledge(by="bruno", via="web"))
+    await house.wait(hours=1)
+    assert house.row("INC-1/2/amina/sms").state == "withdrawn"
+    assert len(house.sms.given) == 3  # The burst that was under way; nothing after it.
+    assert "amina" not in [message.to for message in house.mail.accepted]
+
+
+@story()
+async def test_a_page_withdrawn_while_it_is_on_the_wire_is_recorded_as_arrived(house: House) -> None:
+    house.sms.takes_s = 20.0
+    await house.report()
+    await house.wait(seconds=5)
+    await house.desk.order("INC-1", c.Acknowledge(by="bruno", via="web"))
+    await house.wait(minutes=1)
+    assert house.row("INC-1/2/amina/sms").state == "done"
+    assert "Told" in house.told()
+
+
+@story()
+async def test_a_bug_in_a_channel_is_counted_and_the_page_goes_another_way_at_once(house: House) -> None:
+    def broken(_message: Message) -> None:
+        raise KeyError("no such field")
+
+    house.sms.behave = broken
+    await house.report()
+    await house.wait(seconds=5)
+    assert set(house.counts.bugs) == {"dispatch"}
+    assert "amina" in [message.to for message in house.mail.accepted]
+    house.sms.behave = lambda _message: None
+    await house.wait(minutes=5)
+    assert house.row("INC-1/2/amina/sms").state == "done"
+
+
+@story()
+async def test_a_bug_in_a_ticket_back_end_is_counted_and_the_ticket_is_written_later(house: House) -> None:
+    broken, whole = iter([True]), house.dispatcher.tickets["builtin"]
+
+    async def write(state: Any) -> Any:
+        if next(broken, False):
+            raise KeyError("no such field")
+        return await whole(state)
+
+    house.dispatcher.tickets = {"builtin": write}
+    await house.report()
+    await house.wait(minutes=2)
+    assert house.counts.bugs == ["dispatch"]
+    assert [state.number for state in house.tickets[-1:]] == ["INC-1"]
+
+
+@story()
+async def test_nothing_is_given_up_before_its_four_hours_are_over(house: House) -> None:
+    house.sms.behave = house.mail.behave = refuse()
+    await house.report()
+    await house.wait(hours=5)
+    dead = [row for row in house.store.messages(limit=50) if row.state == "dead"]
+    assert dead
+    assert all(row.settled_at >= row.give_up_at == row.created_at + timedelta(hours=4) for row in dead)
+
+
+@story()
+async def test_a_carrier_that_asks_for_more_patience_than_a_burst_has_is_left_alone_so_long(house: House) -> None:
+    def busy(_message: Message) -> None:
+        raise Undelivered("429", after_s=300.0)
+
+    house.sms.behave = busy
+    await house.report()
+    await house.wait(seconds=299)
+    assert len(house.sms.given) == 1
+    await house.wait(seconds=30)
+    assert len(house.sms.given) == 2
+
+
 class FullDisk:
-    """A store whose disk takes nothing while it is full."""
+    """A store whose disk takes nothing while it is full, or nothing of a kind."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
         self.full = True
+        self.concerns: Callable[[Write], bool] = lambda _write: True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
     def commit(self, write: Write) -> None:
-        if self.full:
+        if self.full and self.concerns(write):
             raise StoreUnavailable("database or disk is full")
         self._real.commit(write)
 
 
-@pytest.mark.rule("DSP-3")
+def settling(state: str) -> Callable[[Write], bool]:
+    """Concern writes that bring something into that state."""
+    return lambda write: any(settlement.state == state for settlement in write.settlements)
+
+
 @story()
-async def test_a_full_disk_stops_the_recording_but_not_the_page(house: House) -> None:
-    disk = FullDisk(house.store)
-    house.desk._store = disk
-    with pytest.raises(StoreUnavailable):
-        await house.report()
-    with pytest.raises(StoreUnavailable):
-        await house.report()
-    await house.wait(seconds=5)
-    assert [message.to for message in house.sms.accepted] == ["amina"]
-    disk.full = False
+async def test_a_critical_page_on_disk_leaves_though_the_disk_has_become_full_meanwhile(house: House) -> None:
+    house.desk._store = disk = FullDisk(house.store)
+    disk.concerns = lambda write: bool(write.settlements)
     await house.report()
     await house.wait(seconds=5)
-    assert house.told()[0] == "Opened"
-    assert [message.to for message in house.sms.accepted] == ["amina", "amina"]
+    assert [message.to for message in house.sms.accepted] == ["amina"]
+    await house.wait(minutes=10)
+    disk.full = False
+    await house.wait(minutes=10)
+    assert [message.to for message in house.sms.accepted] == ["amina", "bruno"]
+    assert house.row("INC-1/2/amina/sms").state == "done"
+    assert house.told().count("Told") >= 2
+
+
+@pytest.mark.parametrize("behave", [None, refuse()])
+def test_what_came_of_a_try_is_written_when_the_disk_takes_it_again(tmp_path: Path, behave: Any) -> None:
+    async def tell() -> None:
+        async with house(tmp_path, None) as built:
+            built.desk._store = disk = FullDisk(built.store)
+            disk.concerns = lambda write: settling("done")(write) or settling("pending")(write)
+            built.sms.behave = behave or built.sms.behave
+            await built.report()
+            await built.wait(minutes=3)
+            sent = len(built.sms.given)
+            disk.full = False
+            await built.wait(seconds=20)
+            if behave is None:
+                assert (sent, len(built.sms.given)) == (1, 1)
+                assert built.row("INC-1/2/amina/sms").state == "done"
+            else:
+                assert "NotTold" in built.told()
+                await built.wait(minutes=2)
+                assert len(built.sms.given) > sent
+
+    virtual.run(tell())
 
 
 @story(Plan(ladder=(Step(after=timedelta(0), to=("amina",), by=("sms",), repeats=3, every=timedelta(minutes=5)),)))

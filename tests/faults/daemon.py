@@ -7,30 +7,31 @@ import copy
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
-from sentinel.store.base import Store, StoreUnavailable
+from sentinel.channels.mail_message import local_part
+from sentinel.store.base import OutboxRow, Store
 from sentinel.store.opening import open_to_read
-from tests.fakes.http_peer import HttpPeer, Received
+from tests.fakes.http_peer import HttpPeer
 from tests.fakes.smtp_server import SmtpServer
 from tests.real.process import SENTINEL, free_port
 
 LIMIT_S = 30.0
 STOP_LIMIT_S = 35.0
 LOOK_EVERY_S = 0.03
-LAUNCHER = Path(__file__).with_name("launcher.py")
 LEVEL_CRITICAL = {"match": {}, "name": "everything", "level": 3, "priority": "P1", "title": "Campus unusable"}
 FORBIDDEN_IN_LOGS = ("Traceback", "bug in ", "was never retrieved", "was never awaited")
 
@@ -44,10 +45,62 @@ class Gateway(HttpPeer):
             return web.json_response({"id": f"sms-{len(self.received)}"}, headers=self.headers)
         return super().respond()
 
+    def let_go(self) -> None:
+        """Answer what was kept waiting, and all that follows."""
+        self.silent = False
+        self._release.set()
+
     @property
     def texts(self) -> list[dict[str, str]]:
         """Return what it was handed: ``ref`` is the message's id."""
         return [json.loads(received.body) for received in self.received]
+
+
+class Child(Protocol):
+    """A process as ``subprocess`` shows it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def send_signal(self, sig: int) -> None: ...
+
+
+class Launcher:
+    """Forks daemons from a process that has everything loaded."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.faults.launcher"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def fork(self, configuration: Path, log: Path, interference: dict[str, Any]) -> Forked:
+        """Start a daemon that says what it says into a log."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(
+            json.dumps({"configuration": str(configuration), "log": str(log), **interference}),
+            file=self._process.stdin,
+            flush=True,
+        )
+        return Forked(int(self._process.stdout.readline()), Path(f"{log}.ended"))
+
+    def close(self) -> None:
+        """End it, and all that it forked."""
+        self._process.communicate(timeout=LIMIT_S)
+
+
+@dataclass
+class Forked:
+    """A daemon that the launcher forked."""
+
+    pid: int
+    note: Path
+
+    def poll(self) -> int | None:
+        return int(self.note.read_text()) if self.note.exists() else None
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
 
 
 @dataclass
@@ -60,7 +113,8 @@ class Site:
     relay: SmtpServer
     config: dict[str, Any]
     port: int
-    process: subprocess.Popen[bytes] | None = None
+    launcher: Launcher | None = None
+    process: Child | None = None
     output: list[Path] = field(default_factory=list)
 
     @property
@@ -77,28 +131,27 @@ class Site:
 
     # The process ------------------------------------------------------------------------------------------------
 
-    def launch(self, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start a daemon as ``sentinel run`` does; with arguments, by the launcher that interferes."""
-        command: list[Any] = [SENTINEL, "-c", self.path, "run"]
-        if arguments:
-            command = [sys.executable, LAUNCHER, self.path, *arguments]
+    def launch(self, **interference: Any) -> Child:
+        """Start a daemon: as people do, or forked by the launcher, which can interfere."""
         self.output.append(self.folder / f"run-{len(self.output)}.log")
+        if self.launcher is not None:
+            return self.launcher.fork(self.path, self.output[-1], interference)
+        assert not interference, "only the launcher interferes"
         with self.output[-1].open("wb") as output:
             return subprocess.Popen(
-                command,
+                [SENTINEL, "-c", self.path, "run"],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environ or {})},
             )
 
-    async def start(self, *arguments: str, environ: dict[str, str] | None = None) -> None:
+    async def start(self, **interference: Any) -> None:
         """Start the daemon and wait until it is ready, or has ended."""
         self.write()
-        self.process = self.launch(*arguments, environ=environ)
+        self.process = self.launch(**interference)
         await self.until(lambda: self.ended() or self.ready(), "readiness")
-        assert not self.ended(), self.log
+        assert interference.get("kill") or not self.ended(), self.log
 
     def ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
@@ -107,19 +160,21 @@ class Site:
         """Wait until the daemon has killed itself at its point."""
         assert self.process is not None
         await self.until(self.ended, "the kill")
-        assert self.process.returncode == -signal.SIGKILL, self.log
+        assert self.process.poll() == -signal.SIGKILL, self.log
 
     async def stop(self) -> None:
         """Stop the daemon as systemd does; it ends well, and never said that it was surprised."""
         assert self.process is not None
-        self.process.terminate()
+        self.process.send_signal(signal.SIGTERM)
         assert await self.exit_code() == 0, self.log
         self.must_not_have_stumbled()
 
     async def exit_code(self, limit_s: float = STOP_LIMIT_S) -> int:
         assert self.process is not None
         await self.until(self.ended, "the end of the daemon", limit_s)
-        return int(self.process.returncode)
+        code = self.process.poll()
+        assert code is not None
+        return code
 
     def must_not_have_stumbled(self) -> None:
         """Check that no error of our own was logged."""
@@ -139,6 +194,7 @@ class Site:
 
     async def until(self, holds: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> None:
         """Wait until it holds."""
+
         async def look() -> None:
             while not await asyncio.to_thread(holds):
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -146,7 +202,7 @@ class Site:
         try:
             await asyncio.wait_for(look(), limit_s)
         except TimeoutError:
-            raise AssertionError(f"{what}: not within {limit_s} s\n{self.log[-8000:]}") from None
+            raise AssertionError(f"{what}: not within {limit_s} s\n{self.log[-3000:]}") from None
 
     def call(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
         """Ask the daemon, in a thread; the status is 0 when it does not answer."""
@@ -169,64 +225,55 @@ class Site:
     def ready(self) -> bool:
         return self.call("/-/ready")[0] == 200
 
-    @contextmanager
-    def _store(self) -> Any:
-        store: Store = open_to_read(self.database)
+    def rows(self, query: str, *values: Any) -> list[Any]:
+        """Read from the database as it is now; nothing while there is none yet."""
+        path = Path(self.database.removeprefix("sqlite:///"))
         try:
-            yield store
-        finally:
-            store.close()
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=5.0)) as connection:
+                return connection.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            return []
 
-    def messages(self) -> dict[str, Any]:
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """Open the store to look at it."""
+        opened = open_to_read(self.database)
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+    def messages(self) -> dict[str, OutboxRow]:
         """Return what is owed, by its id."""
-        with self._store() as store:
+        with self.store() as store:
             return {row.id: row for row in store.messages(limit=1000)}
 
     def numbers(self) -> list[str]:
-        """Return the incidents there are."""
-        try:
-            with self._store() as store:
-                return [state.number for state in store.incidents(limit=100)]
-        except StoreUnavailable:
-            return []
+        """Return the incidents there are, oldest first."""
+        return [number for (number,) in self.rows("SELECT number FROM incident ORDER BY ordinal")]
 
     def told(self, number: str = "INC-1") -> list[str]:
         """Return the kinds of events of an incident, in order."""
-        with self._store() as store:
-            return [type(recorded.event).__name__ for recorded in store.timeline(number)]
-
-    def incident(self, number: str = "INC-1") -> Any:
-        with self._store() as store:
-            return store.incident(number)
-
-    def tickets(self) -> list[Any]:
-        with self._store() as store:
-            return store.tickets(limit=100)
-
-    def faults(self) -> list[Any]:
-        """Return what ``sentinel verify`` finds."""
-        with self._store() as store:
-            return store.verify()
+        found = self.rows("SELECT type FROM event WHERE incident = ? ORDER BY sequence", number)
+        return [kind for (kind,) in found]
 
     def settled(self, number: str = "INC-1") -> bool:
-        """Tell whether an incident is there and all that it owes has been delivered, its ticket linked."""
-        if number not in self.numbers():
-            return False
-        owed = [row for row in self.messages().values() if row.incident == number]
-        return bool(owed) and all(row.state in {"done", "withdrawn"} for row in owed) and "TicketLinked" in self.told()
+        """Tell whether an incident is there, all that it owes has been delivered, and its ticket is linked."""
+        states = {state for (state,) in self.rows("SELECT state FROM outbox WHERE incident = ?", number)}
+        return bool(states) and states <= {"done", "withdrawn"} and "ticket-linked" in self.told(number)
 
     def copies(self) -> Counter[str]:
-        """Return how often each message arrived, by its id: SMS and mails alike."""
-        return Counter([text["ref"] for text in self.gateway.texts] + [sent_as(mail) for mail in self.relay.mails])
+        """Return how often each message arrived, by its id as mails show it: SMS and mails alike."""
+        return Counter([local_part(text["ref"]) for text in self.gateway.texts] + [*map(sent_as, self.relay.mails)])
+
+    def owed(self) -> dict[str, Any]:
+        """Return the messages there are, by their id as mails show it."""
+        return {local_part(name): row for name, row in self.messages().items()}
 
 
 def sent_as(mail: EmailMessage) -> str:
-    """Return the message's id that a mail carries."""
-    return str(mail["X-Sentinel-Message"] or mail["Message-ID"])
-
-
-def requests_of(peer: HttpPeer) -> Sequence[Received]:
-    return tuple(peer.received)
+    """Return the id of the message that a mail is."""
+    return str(mail["Message-ID"]).strip("<>").partition("@")[0]
 
 
 def configuration(port: int, folder: Path, target: str, gateway: str, relay_port: int) -> dict[str, Any]:
@@ -262,9 +309,9 @@ def configuration(port: int, folder: Path, target: str, gateway: str, relay_port
                 "type": "http",
                 "service": "campus",
                 "url": target,
-                "interval": "300ms",
-                "timeout": "2s",
-                "confirm": {"attempts": 1, "every": "20ms", "need": 1},
+                "interval": "500ms",
+                "timeout": "450ms",
+                "confirm": {"attempts": 3, "every": "20ms", "need": 3},  # a busy machine is no failure
                 "recover": {"need": 1},
             }
         },
@@ -274,16 +321,17 @@ def configuration(port: int, folder: Path, target: str, gateway: str, relay_port
 
 
 @asynccontextmanager
-async def site(folder: Path, *, relay: SmtpServer | None = None, state: Path | None = None) -> AsyncIterator[Site]:
-    """Give a site; what is left of its daemon is ended with the block."""
+async def site(
+    folder: Path, launcher: Launcher | None = None, *, relay: SmtpServer | None = None, state: Path | None = None
+) -> AsyncIterator[Site]:
+    """Give a site; what is left of its daemon is ended with the block. The database is in ``state`` or the folder."""
     async with HttpPeer() as target, Gateway() as gateway, relay or SmtpServer() as mails:
         port = free_port()
         config = configuration(port, state or folder, target.url, gateway.url, mails.port)
-        built = Site(folder, target, gateway, mails, config, port)
+        built = Site(folder, target, gateway, mails, config, port, launcher)
         try:
             yield built
         finally:
-            if built.process is not None and built.process.poll() is None:
-                built.process.send_signal(signal.SIGCONT)
-                built.process.kill()
-                await asyncio.to_thread(built.process.wait)
+            if not built.ended():
+                built.signal(signal.SIGKILL)
+                await built.until(built.ended, "the end of what was killed")

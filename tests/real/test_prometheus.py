@@ -45,8 +45,11 @@ def test_prometheus_scrapes_the_daemon_and_sees_what_its_probes_saw(prometheus):
 
 
 @pytest.mark.real("promtool")
-def test_promtool_finds_no_fault_with_the_metrics_page(daemon):
-    wait_until(lambda: 'probe="down"' in fetch(f"http://{daemon}/metrics"), "the probes have run")
+@pytest.mark.parametrize(
+    "there", ["sentinel_build_info", 'probe_success{probe="down"', "sentinel_incident_opened_total{"]
+)
+def test_promtool_finds_no_fault_with_the_metrics_page_at_the_start_and_after_an_incident(daemon, there):
+    wait_until(lambda: there in fetch(f"http://{daemon}/metrics"), f"{there} is on the page")
     page = fetch(f"http://{daemon}/metrics")
     done = subprocess.run(
         [where("promtool"), "check", "metrics"], check=False, input=page, capture_output=True, text=True, timeout=30

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sentinel.core import events as e
+from sentinel.core.folding import evolve
 from sentinel.core.incident import wake_at
 from sentinel.core.model import Page, Plan, Signal, Step
-from sentinel.core.state import Incident, evolve, message_id
+from sentinel.core.sending import message_id
+from sentinel.core.state import Incident
 from sentinel.store.base import OutboxRow, Recorded, Settlement, Write
 
 START = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)

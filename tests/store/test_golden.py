@@ -11,10 +11,12 @@ import msgspec
 import pytest
 
 from sentinel.core import events as e
+from sentinel.core.deadlines import Deadline, WarnAt
 from sentinel.core.model import Listener, Page, Plan, Signal, Step
 from sentinel.store import rows
 
 GOLDEN = Path(__file__).parent / "golden"
+GOLDEN_STATES = Path(__file__).parent / "golden_states"  # one of each version that changed them
 AT = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
 LATER = AT + timedelta(hours=48)
 TELL = (Page("alice", "sms"), Page("", "webhook"))
@@ -39,6 +41,15 @@ PLAN = Plan(
     last_resort=("group:all",),
     ticket="builtin",
     runbook="https://wiki.example.org/web",
+)
+TARGETS = (
+    Deadline(
+        clock="resolve",
+        priority="P1",
+        due_at=AT + timedelta(hours=2),
+        warn_at=(WarnAt(50.0, AT + timedelta(hours=1)),),
+        stops=True,
+    ),
 )
 EVENTS: list[e.Event] = [
     e.Opened(
@@ -84,6 +95,61 @@ EVENTS: list[e.Event] = [
     ),
     e.Exhausted(at=AT, tell=TELL, why="no step of the escalation reached anybody"),
     e.TicketLinked(at=AT, backend="redmine", reference="#12", url="https://tickets.example.org/12"),
+    e.Pended(
+        at=AT,
+        tell=TELL,
+        by="alice",
+        waits_on="third_party",
+        whom="the carrier",
+        ask="Is the fibre cut?",
+        remind=("rita",),
+        remind_at=AT + timedelta(hours=2),
+    ),
+    e.Reminded(at=AT, tell=TELL, due_at=AT, remind_at=AT + timedelta(hours=2)),
+    e.Resumed(at=AT, tell=TELL, by="alice", text="it was", targets=TARGETS),
+    e.WorkaroundProposed(at=AT, tell=TELL, by="alice", text="use the other entry"),
+    e.Recategorised(
+        at=AT,
+        tell=TELL,
+        by="alice",
+        why="only one room",
+        level=2,
+        severity="minor",
+        priority="P3",
+        was_level=3,
+        was_severity="blocking",
+        was_priority="P1",
+        cause_class="intrinsic",
+        targets=TARGETS,
+    ),
+    e.Cascaded(
+        at=AT,
+        tell=TELL,
+        by="",
+        why="nobody has taken it",
+        level=3,
+        plan=Plan(
+            last_resort=("hugo",),
+            manager=("elise",),
+            operations=("rita",),
+            intervention=("bob",),
+            expected=timedelta(minutes=5),
+            cascade_after=timedelta(minutes=15),
+            cascade_ticket="builtin",
+            problem_after=3,
+            problem_unknown_cause=True,
+            flap_changes=4,
+        ),
+    ),
+    e.TargetWarned(at=AT, tell=TELL, clock="resolve", percent=50.0, reached_at=AT, due_at=AT + timedelta(hours=2)),
+    e.TargetMissed(at=AT, tell=TELL, clock="ack", due_at=AT),
+    e.OutageExceeded(at=AT, tell=TELL, began_at=AT, tolerated_until=AT + timedelta(hours=2)),
+    e.Routed(
+        at=AT, tell=TELL, path="immediate", why="the runbook expects it to be over soon", until=AT + timedelta(hours=2)
+    ),
+    e.ProblemProposed(at=AT, tell=TELL, why="recurring", count=3),
+    e.ProblemJudged(at=AT, by="elise", accepted=True, why="the disk again"),
+    e.Flapped(at=AT, tell=TELL, on=True, changes=4),
 ]
 
 
@@ -118,3 +184,13 @@ def test_the_chain_is_computed_as_it_always_was():
     before = "ab" * 32
     wanted = hashlib.sha256(f"{before}\nINC-42\n7\n{body}".encode()).hexdigest()
     assert rows.chained(before, "INC-42", 7, body) == wanted
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN_STATES.glob("*.json")), ids=lambda path: path.stem)
+def test_a_state_of_an_earlier_version_goes_on_with_what_it_knows(path: Path):
+    kept = msgspec.json.decode(path.read_bytes())
+    state = rows.to_incident(path.read_text())
+    now = msgspec.json.decode(rows.snapshot(state).encode())
+    assert {name: now[name] for name in kept.keys() - {"plan"}} == {name: kept[name] for name in kept.keys() - {"plan"}}
+    assert {name: now["plan"][name] for name in kept["plan"]} == kept["plan"]
+    assert (state.clocks, state.pauses, state.path, state.flapping) == ({}, (), None, False)

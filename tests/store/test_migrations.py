@@ -23,13 +23,14 @@ from tests.store.lives import Life
 
 Opened = Callable[..., tuple[Store, ResultStore]]
 
-SECOND = """
+HEAD = int(migrate.STATE.head.partition(".")[2])
+ANOTHER = """
 import os, signal
 from alembic import op
 import sqlalchemy as sa
 
-revision = "1.1"
-down_revision = "1.0"
+revision = "1.{next}"
+down_revision = "1.{head}"
 
 def upgrade():
     op.create_table("half", sa.Column("a", sa.Integer))
@@ -90,13 +91,19 @@ def test_migrating_twice_changes_nothing(url: str, opened: Opened):
     assert opened(url)[0].unfinished() == [life.state]
 
 
-def second_revision(folder: Path, crash: str) -> migrate.Scheme:
-    """Make a folder with our first migration and one more after it."""
+def one_more_revision(folder: Path, crash: str) -> migrate.Scheme:
+    """Make a folder with our migrations and one more after them."""
     revisions = folder / "revisions"
     revisions.mkdir()
-    (revisions / "first.py").write_text((migrate.FOLDER / "state" / "first.py").read_text())
-    (revisions / "second.py").write_text(SECOND.format(crash=crash))
-    return migrate.Scheme("state", revisions, "1.1")
+    for ours in (migrate.FOLDER / "state").glob("*.py"):
+        (revisions / ours.name).write_text(ours.read_text())
+    return rewritten(migrate.Scheme("state", revisions, f"1.{HEAD + 1}"), crash)
+
+
+def rewritten(scheme: migrate.Scheme, crash: str) -> migrate.Scheme:
+    """Write the migration after ours anew."""
+    (scheme.revisions / "another.py").write_text(ANOTHER.format(crash=crash, head=HEAD, next=HEAD + 1))
+    return scheme
 
 
 MIGRATE = """
@@ -104,7 +111,7 @@ import sys
 from pathlib import Path
 from sentinel.store import migrate
 from sentinel.store.database import Database, Mode, place
-migrate.migrate(Database(place(sys.argv[1]), Mode()), migrate.Scheme("state", Path(sys.argv[2]), "1.1"))
+migrate.migrate(Database(place(sys.argv[1]), Mode()), migrate.Scheme("state", Path(sys.argv[2]), sys.argv[3]))
 """
 
 
@@ -114,19 +121,20 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_tables_and_the_data(
     store, _ = opened(url)
     life = Life()
     store.commit(life.open())
-    scheme = second_revision(tmp_path, CRASH)
-    ended = subprocess.run([sys.executable, "-c", MIGRATE, url, scheme.revisions], env=os.environ, check=False)
+    scheme = one_more_revision(tmp_path, CRASH)
+    migrating = [sys.executable, "-c", MIGRATE, url, scheme.revisions, scheme.head]
+    ended = subprocess.run(migrating, env=os.environ, check=False)
     assert ended.returncode == -signal.SIGKILL
     made = database(url)
     with made.read() as connection:
         assert not inspect(connection).has_table("half")
-        assert migrate.revision(connection, migrate.STATE) == "1.0"
+        assert migrate.revision(connection, migrate.STATE) == migrate.STATE.head
     assert store.verify() == []
-    (scheme.revisions / "second.py").write_text(SECOND.format(crash=""))
+    rewritten(scheme, "")
     migrate.migrate(made, scheme)
     with made.read() as connection:
         assert inspect(connection).has_table("rest")
-        assert migrate.revision(connection, migrate.STATE) == "1.1"
+        assert migrate.revision(connection, migrate.STATE) == scheme.head
     made.close()
     assert opened(url)[0].unfinished() == [life.state]
 
@@ -134,7 +142,7 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_tables_and_the_data(
 def test_a_newer_minor_version_is_worked_on_and_keeps_what_it_added(url: str, opened: Opened, tmp_path: Path):
     opened(url)
     made = database(url)
-    migrate.migrate(made, second_revision(tmp_path, ""))
+    migrate.migrate(made, one_more_revision(tmp_path, ""))
     made.close()
     store, _ = opened(url)
     life = Life()
@@ -149,7 +157,7 @@ def test_a_newer_major_version_is_refused(url: str, opened: Opened):
     with engine.begin() as connection:
         connection.execute(text("UPDATE state_version SET version_num = '2.0'"))
     engine.dispose()
-    with pytest.raises(StoreUnfit, match=r"written by a newer Sentinel \(tables 2\.0, ours 1\.0\)"):
+    with pytest.raises(StoreUnfit, match=r"written by a newer Sentinel \(tables 2\.0, ours 1\.\d+\)"):
         opened(url)
 
 

@@ -13,16 +13,18 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from sentinel.core import commands as c
 from sentinel.core import incident
 from sentinel.core.correlate import Index
-from sentinel.core.events import Event
+from sentinel.core.events import Event, Merged, Opened
 from sentinel.core.matching import Silence
-from sentinel.core.model import Refused, Signal, Verdict
+from sentinel.core.model import Plan, Refused, Signal, Verdict
 from sentinel.core.state import Incident
 from sentinel.engine.clock import Clock
 from sentinel.engine.draft import Draft, Envelope, Policy
+from sentinel.engine.recurrences import KEPT_FOR, Recurrences
 from sentinel.store.base import Conflict, OutboxRow, Settlement, Store, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -30,6 +32,7 @@ log = structlog.get_logger(__name__)
 BATCH_MAX = 256
 QUEUE_MAX = 10_000
 RACES_MAX = 5
+TROUBLE_LASTS_S = 60.0  # Longer than anybody who has something to write waits before trying again.
 OVER_MAX = 1_000  # Incidents that are over and were asked about; the store has them all.
 
 T = TypeVar("T")
@@ -55,10 +58,13 @@ class Desk:
         self.policy = policy
         self.written: Callable[[Sequence[tuple[Incident, Event]], Sequence[Settlement]], None] = lambda *_: None
         self.unwritten: Callable[[Sequence[tuple[Incident, OutboxRow]]], None] = lambda _: None
+        self.silenced: Callable[[], None] = lambda: None
         self._busy_since: float | None = None
+        self._refused: tuple[float, str] | None = None
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(QUEUE_MAX)
         self._index = Index()
         self._over: dict[str, Incident] = {}
+        self._recurrences = Recurrences()
         self._last_number = 0
 
     async def load(self) -> int:
@@ -66,6 +72,8 @@ class Desk:
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._writer, self._store.unfinished)
         self._last_number = await loop.run_in_executor(self._writer, self._store.last_number)
+        since = self._clock.now() - KEPT_FOR
+        self._recurrences = Recurrences(await loop.run_in_executor(self._writer, self._store.openings, since))
         self._index = Index()
         self._over.clear()
         for state in found:
@@ -80,10 +88,7 @@ class Desk:
                 jobs.append(self._jobs.get_nowait())
             self._busy_since = self._clock.monotonic()
             try:
-                await asyncio.shield(self._handle(jobs))
-            except Exception as error:
-                _fail([answer for _, answer in jobs], error)  # Whoever asked must not wait for ever.
-                raise
+                await asyncio.shield(self._handle_apart(jobs))
             finally:
                 self._busy_since = None
                 for _ in jobs:
@@ -93,26 +98,37 @@ class Desk:
         """Return since when it has been at the same transaction; nothing while it waits for work."""
         return self._busy_since
 
+    def trouble(self) -> str:
+        """Return why the store takes nothing; empty when it did, or when nobody had anything to write for a minute."""
+        if self._refused is None or self._clock.monotonic() - self._refused[0] > TROUBLE_LASTS_S:
+            return ""
+        return self._refused[1]
+
     async def drain(self) -> None:
         """Wait until every command taken so far is answered."""
         await self._jobs.join()
 
     # What can be asked ------------------------------------------------------------------------------------------
 
-    async def report(self, signal: Signal, verdict: Verdict, requester: str = "") -> Incident:
+    async def report(
+        self, signal: Signal, verdict: Verdict, requester: str = "", *, plan: Plan | None = None
+    ) -> Incident:
         """Take a signal: it opens an incident, joins the one that explains it, or changes nothing.
+
+        Without a plan it is that of the signal's service.
 
         Raises:
             StoreUnavailable: it is not on disk.
         """
-        command = c.Report(
-            signal=signal, verdict=verdict, plan=self.policy.plan_for(signal.service, verdict), requester=requester
-        )
+        plan = plan or self.policy.plan_for(signal.service, verdict)
+        command = c.Report(signal=signal, verdict=verdict, plan=plan, requester=requester)
 
         def job(draft: Draft) -> Incident:
             now = self._clock.now()
             found = self._index.explaining(signal.key, verdict.dedup, draft.states, now, self.policy.reopen_within)
-            return draft.apply(found, command, now) if found else draft.open(command, now)
+            if found:
+                return draft.apply(found, command, now)
+            return draft.open(replace(command, past=self._past(verdict.dedup, now)), now)
 
         return await self._ask(job)
 
@@ -139,9 +155,10 @@ class Desk:
         await self._fetch(number)
 
         def job(draft: Draft) -> Incident:
+            state = draft.apply(self._known(draft, number), command, self._clock.now())
             if settlement is not None:
                 draft.settlements.append(settlement)
-            return draft.apply(self._known(draft, number), command, self._clock.now())
+            return state
 
         return await self._ask(job)
 
@@ -162,6 +179,23 @@ class Desk:
 
         return await self._ask(job)
 
+    async def begin(self, number: str, settlement: Settlement) -> bool:
+        """Write that a message of an incident is being sent; tell whether it is to be: it may just have been withdrawn.
+
+        Raises:
+            StoreUnavailable: it is not on disk.
+        """
+        await self._fetch(number)
+
+        def job(draft: Draft) -> bool:
+            state = self._find(draft, number)
+            sent = state.sent.get(settlement.id) if state else None
+            wanted = sent is None or sent.fate != "withdrawn"
+            draft.settlements.append(settlement if wanted else replace(settlement, state="withdrawn"))
+            return wanted
+
+        return await self._ask(job)
+
     async def settle(self, settlement: Settlement) -> None:
         """Write what came of a try that changes no incident."""
 
@@ -173,6 +207,7 @@ class Desk:
     async def silence(self, silence: Silence) -> None:
         """Keep a silence."""
         await asyncio.get_running_loop().run_in_executor(self._writer, self._store.put_silence, silence)
+        self.silenced()
 
     def open(self) -> list[Incident]:
         """Return the incidents that are neither closed nor merged, oldest first."""
@@ -181,7 +216,14 @@ class Desk:
     def holds(self, key: str, level: int) -> bool:
         """Tell whether an active incident of that level at least has this signal standing: nothing new to report."""
         state = self._index.holding(key, {})
-        return state is not None and state.active and state.level >= level and state.signals[key].failing
+        if state is None or not state.active or not state.signals[key].failing:
+            return False
+        return max(state.level, state.overruled_level) >= level
+
+    def stands(self, key: str) -> bool:
+        """Tell whether an unfinished incident, resolved ones included, believes that this signal still fails."""
+        state = self._index.holding(key, {})
+        return state is not None and state.signals[key].failing
 
     def close_by(self, now: datetime) -> datetime:
         """Return when an incident that is resolved now closes by itself (rule LIF-7)."""
@@ -191,12 +233,21 @@ class Desk:
         """Return the next moment at which time alone brings something, and to which incident."""
         return self._index.waking()
 
+    def due(self, now: datetime, most: int) -> list[str]:
+        """Return the incidents to which time alone brings something by now, the longest overdue first."""
+        return self._index.due(now, most)
+
     # How it is done ---------------------------------------------------------------------------------------------
 
     async def _ask(self, job: Callable[[Draft], T]) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self._jobs.put((job, answer))
         return await answer
+
+    def _past(self, dedup: str, now: datetime) -> int:
+        """Return how many incidents a fault had lately (rule LIF-8)."""
+        within = self.policy.problem_within
+        return self._recurrences.count(dedup, now - within) if within else 0
 
     async def _fetch(self, number: str) -> None:
         """Bring back an incident that is over, so that it can answer for itself."""
@@ -214,10 +265,26 @@ class Desk:
                 self._over.pop(next(iter(self._over)))
 
     def _known(self, draft: Draft, number: str) -> Incident:
-        state = draft.states.get(number) or self._index.get(number) or self._over.get(number)
+        state = self._find(draft, number)
         if state is None:
             raise Unknown(f"There is no incident {number}.")
         return state
+
+    def _find(self, draft: Draft, number: str) -> Incident | None:
+        return draft.states.get(number) or self._index.get(number) or self._over.get(number)
+
+    async def _handle_apart(self, jobs: list[Job]) -> None:
+        """Handle commands together; when one of them brings out a bug, each by itself, so that only that one fails."""
+        try:
+            return await self._handle(jobs)
+        except Exception as error:
+            if len(jobs) == 1:
+                log.exception("bug at the desk")
+                _fail([jobs[0][1]], error)  # Whoever asked must not wait for ever.
+                return None
+        for job in jobs:
+            await self._handle_apart([job])
+        return None
 
     async def _handle(self, jobs: list[Job]) -> None:
         for _ in range(RACES_MAX):
@@ -226,10 +293,11 @@ class Desk:
             try:
                 await self._commit(draft)
             except Conflict:
-                await self.load()
+                await self._reload([answer for answer, _ in answers])
                 continue
             except StoreUnavailable as error:
                 log.error("not written", jobs=len(jobs), why=str(error))
+                self._refused = self._clock.monotonic(), str(error)
                 self.unwritten(draft.rows())
                 _fail([answer for answer, _ in answers], error)
                 return
@@ -238,6 +306,16 @@ class Desk:
                     answer.set_result(value)
             return
         _fail([answer for _, answer in jobs], StoreUnavailable("another writer kept winning the race"))
+
+    async def _reload(self, answers: Sequence[asyncio.Future[Any]]) -> None:
+        """Read again what another writer has changed, and what is over and was asked for."""
+        over = list(self._over)[-BATCH_MAX:]
+        try:
+            await self.load()
+            for number in over:
+                await self._fetch(number)
+        except StoreUnavailable as error:
+            _fail(answers, error)
 
     def _decide(self, jobs: list[Job], draft: Draft) -> list[tuple[asyncio.Future[Any], Any]]:
         decided = []
@@ -253,7 +331,13 @@ class Desk:
     async def _commit(self, draft: Draft) -> None:
         if draft.happened or draft.settlements:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._store.commit, draft.write())
+            self._refused = None
         self._last_number = draft.last_number
+        for state, event in draft.happened:
+            if isinstance(event, Opened):
+                self._recurrences.opened(state.dedup, state.opened_at)
+            elif isinstance(event, Merged):
+                self._recurrences.merged(state.dedup, state.opened_at)
         for state in draft.states.values():
             self._put(state)
         if draft.happened or draft.settlements:

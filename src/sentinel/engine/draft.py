@@ -20,6 +20,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the configuration of now says to the desk; replaced as a whole by a reload.
 
     ``plan_for`` gives the plan of an incident of a service, ``close_by`` when one resolved now closes by itself.
+    Earlier incidents of a fault count for so long, ``problem_within``, when they are counted at all.
     """
 
     directory: Directory
@@ -27,6 +28,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     close_by: Callable[[datetime], datetime]
     retry_for: dict[str, timedelta] = {}
     reopen_within: timedelta = timedelta(minutes=30)
+    problem_within: timedelta | None = None
 
 
 RETRY_FOR = timedelta(hours=4)  # Invariant I9: no page is given up earlier.
@@ -52,7 +54,7 @@ class Draft:
         number = f"INC-{self.last_number + 1}"
         decided = incident.first(number, command, now, self._policy.directory)
         self.last_number += 1
-        return self._take(None, decided)
+        return self._take(None, decided, now)
 
     def apply(self, state: Incident, command: c.Command, now: datetime) -> Incident:
         """Give a command to an incident.
@@ -61,20 +63,21 @@ class Draft:
             Refused: it is not possible now; the draft is as it was.
         """
         decided = incident.decide(state, command, now, self._policy.directory)
-        return self._take(state, decided) if decided else state
+        return self._take(state, decided, now) if decided else state
 
-    def _take(self, state: Incident | None, decided: Sequence[Event]) -> Incident:
+    def _take(self, state: Incident | None, decided: Sequence[Event], now: datetime) -> Incident:
+        # After the clock was set back events keep the time the incident has seen; what is owed is due now all the same.
         for event in decided:
             state = incident.evolve(state, event)
             self.happened.append((state, event))
             for effect in incident.react(state, event):
                 match effect:
                     case Notify():
-                        self._owe(state, effect, event.at)
+                        self._owe(state, effect, now)
                     case Withdraw(messages=messages):
                         self._withdrawn.extend(messages)
                     case PutTicket(backend=backend):
-                        self._owe_ticket(state, backend, event.at)
+                        self._owe_ticket(state, backend, now)
         assert state is not None, "a decision holds at least one event"
         self.states[state.number] = state
         return state

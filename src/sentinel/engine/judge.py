@@ -12,10 +12,11 @@ from datetime import datetime
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from sentinel import rules
 from sentinel.core.matching import Silence
-from sentinel.core.model import Result, Signal, Verdict
+from sentinel.core.model import PRIORITIES, Priority, Result, Signal, Verdict
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.live import Live, Row
@@ -28,10 +29,15 @@ RETRY_MAX_S = 30.0
 
 
 class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration of now says about judging."""
+    """What the configuration of now says about judging.
+
+    ``priorities`` holds those that a service's contract tells apart; ``open_at`` names the calendars that are open.
+    """
 
     rules: tuple[rules.Rule, ...] = ()
     group_by: tuple[str, ...] = ("service",)
+    priorities: dict[str, tuple[Priority, ...]] = {}
+    open_at: Callable[[datetime], tuple[str, ...]] = lambda _now: ()
 
 
 class Judge:
@@ -45,7 +51,7 @@ class Judge:
         self.silences: tuple[Silence, ...] = ()
         self.changed: Callable[[ProbeEvent], None] = lambda _: None
         self.suppressed: Callable[[str], None] = lambda _reason: None
-        self.detected: Callable[[float], None] = lambda _seconds: None
+        self.bug: Callable[[str], None] = lambda _where: None
         self._saying: dict[str, asyncio.Task[None]] = {}
 
     def take(self, row: Row, result: Result) -> None:
@@ -71,12 +77,30 @@ class Judge:
         row.muted = self._muted(row)
         if row.track.failing and not result.ok:
             self._say_failing(row, result)
-        elif not row.track.failing and self._desk.holds(row.key, 1):
-            self._say(row.key, lambda: self._recover(row, result))
+        elif result.ok and not row.track.failing and self._desk.stands(row.key):
+            self._say(row, lambda: self._recover(row, result), failing=False)
 
     def verdict(self, row: Row, result: Result, now: datetime) -> Verdict | None:
         """Return what the rules make of a target's failure now."""
         return rules.classify(self.facts(row, result.reason, now), self.rulebook.rules, self.rulebook.group_by)
+
+    def classify(self, facts: rules.Facts) -> Verdict | None:
+        """Return what the rules make now of what somebody reports.
+
+        Raises:
+            Refused: it is a request without the date it needs (rule CLS-9).
+        """
+        book = self.rulebook
+        facts = replace(
+            facts,
+            open=book.open_at(self._clock.now()),
+            priorities=book.priorities.get(facts.service, PRIORITIES),
+        )
+        return rules.classify(facts, book.rules, book.group_by)
+
+    def words(self, label: str) -> tuple[str, ...]:
+        """Return the values that rules ask a label for."""
+        return tuple(value for rule in self.rulebook.rules for value in rule.match.labels.get(label, ()))
 
     def facts(self, row: Row, reason: str, now: datetime) -> rules.Facts:
         """Return what is known of a target for the rules."""
@@ -94,6 +118,8 @@ class Judge:
             total=len(plan.targets),
             for_s=max(0.0, (now - since).total_seconds()),
             labels=plan.labels,
+            open=self.rulebook.open_at(now),
+            priorities=self.rulebook.priorities.get(plan.service, PRIORITIES),
         )
 
     def _say_failing(self, row: Row, result: Result) -> None:
@@ -116,33 +142,36 @@ class Judge:
             last_good_at=row.track.last_good_at,
             labels={**row.plan.labels, "probe": row.plan.name, "target": row.target},
         )
-        self._say(row.key, lambda: self._report(signal, verdict))
+        self._say(row, lambda: self._report(signal, verdict), failing=True)
 
-    def _say(self, key: str, what: Callable[[], Awaitable[None]]) -> None:
+    def _say(self, row: Row, what: Callable[[], Awaitable[None]], *, failing: bool) -> None:
         """Say it in a task of its own, until the desk has heard; one thing at a time for each signal."""
+        key = row.key
         if key not in self._saying:
-            task = asyncio.get_running_loop().create_task(self._insist(what))
+            task = asyncio.get_running_loop().create_task(self._insist(row, what, failing))
             self._saying[key] = task
             task.add_done_callback(lambda _: self._saying.pop(key, None))
 
-    async def _insist(self, what: Callable[[], Awaitable[None]]) -> None:
+    async def _insist(self, row: Row, what: Callable[[], Awaitable[None]], failing: bool) -> None:
+        """Say it again while the desk cannot write and it is still true; what follows from it later runs say."""
         delay = RETRY_FIRST_S
-        while True:
+        while row.track.failing == failing and self._live.row(row.plan.name, row.target) is row:
             try:
-                await what()
+                return await what()
             except StoreUnavailable as error:
-                log.warning("desk cannot write; saying it again", in_s=delay, why=str(error))
-                await asyncio.sleep(delay)
-                delay = min(RETRY_MAX_S, delay * 2)
-            else:
-                return
+                log.warning("desk cannot write; saying it again", signal=row.key, in_s=delay, why=str(error))
+            except Exception:  # The task's edge: the next run says it again.
+                log.exception("bug at the desk", signal=row.key)
+                return self.bug("judge")
+            await asyncio.sleep(delay)
+            delay = min(RETRY_MAX_S, delay * 2)
+        return None
 
     async def _report(self, signal: Signal, verdict: Verdict) -> None:
-        known = self._desk.holds(signal.key, 1)
         state = await self._desk.report(signal, verdict)
-        if not known:
-            self.detected((self._clock.now() - signal.since).total_seconds())
-            log.info("signal reported", incident=state.number, signal=signal.key, rule=verdict.rule, level=state.level)
+        log.info(
+            "signal reported", incident=state.number, signal=signal.key, rule=verdict.rule, incident_level=state.level
+        )
 
     async def _recover(self, row: Row, result: Result) -> None:
         name, need = row.plan.title or row.plan.name, row.plan.recover_need

@@ -25,7 +25,7 @@ class Row(msgspec.Struct, kw_only=True):
     track: Track = Track()
     last: Result | None = None
     muted: str = ""
-    chunks: dict[str, str] = {}
+    chunks: dict[str, bytes] = {}
 
     @property
     def key(self) -> str:
@@ -67,6 +67,8 @@ class Live:
                 if row is None:
                     row = Row(plan=plan, target=target)
                 row.plan = plan
+                if plan.paused:  # Its last result says nothing of now.
+                    row.chunks = {}
                 rows[(plan.name, target)] = row
         self._rows = rows
         self._by_probe = {}
@@ -90,8 +92,9 @@ class Live:
         return sum(row.track.failing for row in self.of(probe))
 
     def counts(self) -> Counter[tuple[str, str]]:
-        """Return how many targets there are of each kind and state."""
-        return Counter((row.plan.type, row.state) for row in self._rows.values())
+        """Return how many targets there are of each kind and state; who never ran is pending."""
+        states = ((row.plan.type, row.state) for row in self._rows.values())
+        return Counter((kind, "pending" if state == "unknown" else state) for kind, state in states)
 
     def last_runs(self) -> dict[Key, float]:
         """Return the unix time of each target's last run."""

@@ -22,12 +22,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every run is handed. ``heard`` tells when a passive probe was last called, and the failure it reported."""
+    """What every run is handed.
+
+    ``heard`` tells when a passive probe was last called, and the failure it reported; ``since`` from when on it was
+    listened for. ``lagging`` tells whether the loop was late during the last so many seconds.
+    """
 
     clock: Clock
     resolver: Resolver
     policy: TargetPolicy
-    since: datetime
+    since: Callable[[str], datetime]
     heard: Callable[[str], tuple[datetime | None, str]]
     lagging: Callable[[float], bool]
     bug: Callable[[str], None]
@@ -81,7 +85,7 @@ class Prober:
     async def _attempt(self, plan: ProbePlan, target: str, at: datetime, attempt: int) -> Outcome:
         around, begin = self._around, time.perf_counter()
         now = around.clock.now()
-        sight = Sight(target, plan.timeout_s, around.resolver, around.policy, now=now, since=around.since)
+        sight = Sight(target, plan.timeout_s, around.resolver, around.policy, now=now, since=around.since(plan.name))
         kind = kind_of(plan.type)
         if kind.passive:
             sight.heard_at, sight.heard_fail = around.heard(plan.name)
@@ -107,7 +111,7 @@ class Prober:
             duration_s=duration_s,
             ok=verdict == "success",
             reason=reason,
-            detail=detail,
+            detail=detail.encode("utf-8", "replace").decode(),  # What a target said must never break a page or a row.
             attempts=attempt,
             suspect=bug or around.lagging(duration_s),
             value=sight.value,

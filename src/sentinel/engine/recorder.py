@@ -20,11 +20,13 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
 PENDING_MAX = 200_000  # Samples held while the disk takes none; the oldest go first.
-PACK_EVERY_S = 600.0
 
 
 class Recorder:
-    """Writes states, changes and samples behind the loop's back. Losing the last second is allowed; judging is not."""
+    """Writes states, changes and samples behind the loop's back. Losing the last second is allowed; judging is not.
+
+    ``trouble`` says why the store took nothing the last time; empty when it did.
+    """
 
     def __init__(self, store: ResultStore, writer: Executor, clock: Clock, keep: timedelta) -> None:
         self._store = store
@@ -32,6 +34,7 @@ class Recorder:
         self._clock = clock
         self.keep = keep
         self.progressed_at = clock.monotonic()
+        self.trouble = ""
         self._dirty: dict[tuple[str, str], Row] = {}
         self._events: list[ProbeEvent] = []
         self._samples: list[Sample] = []
@@ -40,9 +43,14 @@ class Recorder:
         """Give every target back what was known of it."""
         for state in states:
             row = live.row(state.probe, state.target)
-            if row is not None:
+            if row is None:
+                continue
+            try:
                 row.track = msgspec.json.decode(state.track, type=Track)
-                row.last = state.last
+            except msgspec.DecodeError as error:  # Its next run says anew how it is.
+                log.warning("state not readable", probe=state.probe, target=state.target, why=str(error))
+                continue
+            row.last = state.last
 
     def add(self, row: Row, result: Result) -> None:
         """Take a result."""
@@ -54,14 +62,10 @@ class Recorder:
         self._events.append(event)
 
     async def run(self) -> None:
-        """Write once a second, pack and prune now and then, until cancelled."""
-        packed_at = self._clock.monotonic()
+        """Write once a second until cancelled."""
         while True:
             await asyncio.sleep(EVERY_S)
             await self.flush()
-            if self._clock.monotonic() - packed_at > PACK_EVERY_S:
-                packed_at = self._clock.monotonic()
-                await self._tidy()
             self.progressed_at = self._clock.monotonic()
 
     async def flush(self) -> None:
@@ -80,16 +84,21 @@ class Recorder:
             await self._off_loop(self._store.record, states, events, samples)
         except StoreUnavailable as error:
             log.warning("results not written", samples=len(samples), why=str(error))
+            self.trouble = str(error)
             self._dirty = {**dirty, **self._dirty}
             self._events = [*events, *self._events][-PENDING_MAX:]
             self._samples = [*samples, *self._samples][-PENDING_MAX:]
+        else:
+            self.trouble = ""
 
-    async def _tidy(self) -> None:
+    async def tidy(self, live: Live) -> None:
+        """Pack what is old enough, forget what is too old and what is configured no more; it may take a while."""
         now = self._clock.now()
         hour = now.replace(minute=0, second=0, microsecond=0)
         try:
             await self._off_loop(self._store.pack, hour)
             await self._off_loop(self._store.prune, now - self.keep)
+            await self._off_loop(self._store.forget, [(row.plan.name, row.target) for row in live.rows()])
         except StoreUnavailable as error:
             log.warning("results not packed", why=str(error))
 

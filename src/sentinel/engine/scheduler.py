@@ -1,14 +1,16 @@
 """When each target of each probe runs: one heap, one timer.
 
-Runs are spread over their interval by a hash of the name and keep that phase over restarts. A run that is still under
-way when its next is due lets that one go (no pile-up). How many run at once is limited, overall and for each host;
-who has to wait starts in the order of coming due.
+Runs are spread over their interval by a hash of the name, and keep that phase over restarts; while the process lives
+it is kept on the clock that never jumps, so that setting the time neither stalls nor bunches them. A run that is still
+under way when its next is due lets that one go (no pile-up). How many run at once is limited, overall and for each
+host; who has to wait starts in the order of coming due.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -21,6 +23,7 @@ from sentinel.probes.plan import ProbePlan
 Key = tuple[str, str]
 BATCH_MAX = 200  # Starts in one turn of the loop; the rest follow in the next, so that nothing else waits long.
 FIRST_RUNS_PER_S = 1_000
+STOP_WITHIN_S = 3.0  # For runs to clean up after themselves.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,17 @@ class Limits:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One target of one probe. ``due`` is on the loop's clock."""
+    """One target of one probe. ``phase`` is a moment of its rhythm, ``due`` the next run, both on the loop's clock.
+
+    ``waits_since`` is when the run that waits for its start was due; nothing when somebody asked for it.
+    """
 
     plan: ProbePlan
     target: str
     host: str
+    phase: float
     due: float
+    waits_since: float | None = None
     running: bool = False
     retired: bool = False
     asked: list[asyncio.Future[None]] = field(default_factory=list)
@@ -70,28 +78,33 @@ class Scheduler:
     def replace(self, plans: Iterable[ProbePlan], limits: Limits, last_run_at: Mapping[Key, float]) -> None:
         """Take a new set of probes; those that did not change keep their times.
 
-        ``last_run_at`` maps a target to the unix time of its last run: who is overdue or new runs soon, the others in
-        their turn.
+        ``last_run_at`` maps a target to the unix time of its last run: who is overdue, new or changed runs soon, the
+        others in their turn.
         """
         self._limits = limits
         wanted = {(plan.name, target): plan for plan in plans if not plan.paused for target in plan.targets}
+        changed = set()
         for key, entry in list(self._entries.items()):
             plan = wanted.get(key)
             if plan is None or plan.fingerprint != entry.plan.fingerprint:
                 entry.retired = True
+                changed.add(key)
                 del self._entries[key]
         fresh = [key for key in wanted if key not in self._entries]
         for key in fresh:
-            self._add(wanted[key], key[1], len(fresh), last_run_at.get(key))
+            self._add(wanted[key], key[1], len(fresh), None if key in changed else last_run_at.get(key))
+        for host in list(self._waiting):  # There may be more room now, and who was retired wants none.
+            self._admit(host)
+        self._start_ready()
         self._arm()
 
     def _add(self, plan: ProbePlan, target: str, fresh: int, last_run_at: float | None) -> None:
         now, wall = self._clock.monotonic(), self._clock.now().timestamp()
         share = _share(plan.name, target)
-        due = now + (share * plan.interval_s - wall) % plan.interval_s
+        due = phase = now + (share * plan.interval_s - wall) % plan.interval_s
         if last_run_at is None or wall + (due - now) - last_run_at > plan.interval_s:
             due = min(due, now + share * min(plan.interval_s, max(1.0, fresh / FIRST_RUNS_PER_S)))
-        entry = Entry(plan, target, _host(target), due)
+        entry = Entry(plan, target, _host(target), phase, due)
         self._entries[(plan.name, target)] = entry
         self._push(entry)
 
@@ -117,34 +130,31 @@ class Scheduler:
             if entry.retired:
                 continue
             due = entry.due
-            entry.due = self._following(entry, now)
+            entry.due = _following(entry, now)
             self._push(entry)
             if entry.running:
                 self.skipped("overrun")
                 continue
-            self.lagged(now - due)
             entry.running = True
+            entry.waits_since = due
             self._ready.append(entry)
         self._start_ready()
         self._arm()
 
-    def _following(self, entry: Entry, now: float) -> float:
-        """Return the next time in the entry's own phase; times that were missed are missed once, not made up for."""
-        interval = entry.plan.interval_s
-        wall = self._clock.now().timestamp()
-        ahead = (_share(entry.plan.name, entry.target) * interval - wall) % interval
-        # Rounding may bring the very moment that has just come round again.
-        return now + (ahead if ahead > min(0.05, interval / 10) else ahead + interval)
-
     def _start_ready(self) -> None:
         while self._ready and len(self._tasks) < self._limits.in_flight:
             entry = self._ready.popleft()
-            if entry.host and self._hosts[entry.host] >= self._limits.per_host:
+            if entry.retired:
+                _rest(entry)
+            elif entry.host and self._hosts[entry.host] >= self._limits.per_host:
                 self._waiting.setdefault(entry.host, deque()).append(entry)
-                continue
-            self._start(entry)
+            else:
+                self._start(entry)
 
     def _start(self, entry: Entry) -> None:
+        if entry.waits_since is not None:
+            self.lagged(self._clock.monotonic() - entry.waits_since)
+            entry.waits_since = None
         self._hosts[entry.host] += 1
         task = asyncio.get_running_loop().create_task(self._run(entry.plan, entry.target))
         self._tasks.add(task)
@@ -152,36 +162,48 @@ class Scheduler:
 
     def _ended(self, entry: Entry, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        entry.running = False
         self._hosts[entry.host] -= 1
         if not self._hosts[entry.host]:
             del self._hosts[entry.host]
-        for asked in entry.asked:
-            if not asked.done():
-                asked.set_result(None)
-        entry.asked.clear()
-        if self._stopping:
+        _rest(entry)
+        if not self._stopping:
+            self._admit(entry.host)
+            self._start_ready()
+
+    def _admit(self, host: str) -> None:
+        """Make as many ready of those that wait for a host as it has room for now."""
+        waiting = self._waiting.get(host)
+        if waiting is None:
             return
-        waiting = self._waiting.get(entry.host)
-        if waiting:
-            self._ready.appendleft(waiting.popleft())
-            if not waiting:
-                del self._waiting[entry.host]
-        self._start_ready()
+        admitted: list[Entry] = []
+        while waiting and self._hosts[host] + len(admitted) < self._limits.per_host:
+            entry = waiting.popleft()
+            if entry.retired:
+                _rest(entry)
+            else:
+                admitted.append(entry)
+        self._ready.extendleft(reversed(admitted))
+        if not waiting:
+            del self._waiting[host]
 
     async def run_now(self, name: str) -> bool:
         """Run all targets of a probe once, now, and wait for them; tell whether there is such a probe."""
-        entries = [entry for (probe, _), entry in self._entries.items() if probe == name]
-        waits = []
-        for entry in entries:
-            waits.append(asyncio.get_running_loop().create_future())
-            entry.asked.append(waits[-1])
-            if not entry.running:
-                entry.running = True
-                self._ready.append(entry)
-        self._start_ready()
+        waits = self.hurry(name)
         await asyncio.gather(*waits)
-        return bool(entries)
+        return bool(waits)
+
+    def hurry(self, name: str) -> list[asyncio.Future[None]]:
+        """Have all targets of a probe run as soon as the limits allow; return what is done when they have."""
+        waits = []
+        for (probe, _), entry in self._entries.items():
+            if probe == name:
+                waits.append(asyncio.get_running_loop().create_future())
+                entry.asked.append(waits[-1])
+                if not entry.running:
+                    entry.running = True
+                    self._ready.append(entry)
+        self._start_ready()
+        return waits
 
     def overdue_s(self) -> float:
         """Return by how much the next run is late; more than a moment means that nothing starts any more."""
@@ -191,6 +213,11 @@ class Scheduler:
         """Return how many runs are under way."""
         return len(self._tasks)
 
+    async def under_way(self) -> None:
+        """Wait for the runs that are under way now."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     async def stop(self) -> None:
         """Start nothing more and end what is under way."""
         self._stopping = True
@@ -198,7 +225,25 @@ class Scheduler:
             self._timer.cancel()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=STOP_WITHIN_S)
+
+
+def _following(entry: Entry, now: float) -> float:
+    """Return the next time in the entry's own phase; times that were missed are missed once, not made up for."""
+    interval = entry.plan.interval_s
+    following = entry.phase + (math.floor((now - entry.phase) / interval) + 1) * interval
+    # Rounding may bring the very moment that has just come round again.
+    return following if following - now > min(0.05, interval / 10) else following + interval
+
+
+def _rest(entry: Entry) -> None:
+    """Let an entry wait for its next turn, and tell those who asked for this one."""
+    entry.running = False
+    for asked in entry.asked:
+        if not asked.done():
+            asked.set_result(None)
+    entry.asked.clear()
 
 
 def _share(name: str, target: str) -> float:

@@ -6,18 +6,24 @@ Ten thousand targets of ten series each take some 15 ms this way, against most o
 from __future__ import annotations
 
 import math
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
 from sentinel.core.model import Result
 from sentinel.engine.live import Row
 from sentinel.probes import kind as kind_of
-from sentinel.probes.base import Sight
+from sentinel.probes.base import Labels
 from sentinel.probes.help import PROBE_HELP
 
 SERIES_PER_TARGET_MAX: Final = 60  # Threat T13: labels that a target can choose must not fill the page.
 LABEL_MAX_CHARS: Final = 400
 EXACT_MAX: Final = 2.0**53
+IDENTITY: Final = ("probe", "service", "target", "site")
+LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+Samples = dict[tuple[str, Labels], float]
 
 
 def escape(text: str) -> str:
@@ -26,53 +32,64 @@ def escape(text: str) -> str:
     return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
-def write_lines(row: Row, result: Result, sight: Sight) -> dict[str, str]:
-    """Return the lines of one result, by metric."""
+def write_lines(row: Row, result: Result, samples: Samples, phases: dict[str, float]) -> dict[str, bytes]:
+    """Return the lines of one result, by metric; ``samples`` and ``phases`` are those of the run's sight."""
     plan = row.plan
     identity = ",".join(
         f'{name}="{escape(value)}"'
-        for name, value in (
-            ("probe", plan.name),
-            ("service", plan.service),
-            ("target", row.target),
-            ("site", plan.site),
-        )
+        for name, value in zip(IDENTITY, (plan.name, plan.service, row.target, plan.site), strict=True)
     )
     lines: dict[str, str] = {}
 
     def add(metric: str, value: float, *labels: tuple[str, str]) -> None:
-        more = "".join(f',{name}="{escape(text)}"' for name, text in labels)
-        lines[metric] = f"{lines.get(metric, '')}{metric}{{{identity}{more}}} {_number(value)}\n"
+        more = "".join(f',{_label(name)}="{escape(text)}"' for name, text in labels)
+        lines[metric] = f"{lines.get(metric, '')}{metric}{{{identity}{more}}} {_number(float(value))}\n"
 
-    add("probe_success", float(result.ok))
+    add("probe_success", result.ok)
     add("probe_duration_seconds", result.duration_s)
     add("probe_timeout_seconds", plan.timeout_s)
     add("probe_last_run_timestamp_seconds", result.at.timestamp())
-    add("probe_confirmed_failing", float(row.track.failing))
+    add("probe_confirmed_failing", row.track.failing)
     if row.muted:
         add("probe_muted", 1.0, ("reason", row.muted))
     if result.value is not None:
-        add("probe_value", float(result.value))
+        add("probe_value", result.value)
+    ours = set(lines)
     phase_metric = kind_of(plan.type).phase_metric
-    if phase_metric:
-        for phase, seconds in sight.phases.items():
-            add(phase_metric, seconds, ("phase", phase))
-    for (metric, labels), value in list(sight.samples.items())[:SERIES_PER_TARGET_MAX]:
-        if metric in PROBE_HELP:
-            add(metric, float(value), *labels)
-    return lines
+    seen = {(phase_metric, (("phase", phase),)): seconds for phase, seconds in phases.items()} if phase_metric else {}
+    for (metric, labels), value in list((seen | samples).items())[:SERIES_PER_TARGET_MAX]:
+        if metric in PROBE_HELP and metric not in ours:
+            add(metric, value, *labels)
+    return {metric: text.encode() for metric, text in lines.items()}
 
 
-def page(rows: Iterable[Row]) -> str:
-    """Return the whole ``probe_*`` part of the metrics page, families in order of their names."""
-    families: dict[str, list[str]] = {}
+def write_known_lines(row: Row) -> dict[str, bytes]:
+    """Return the lines that can be written of a last result alone, as after a restart; none where there is none."""
+    if row.last is None or row.plan.paused:
+        return {}
+    return write_lines(row, row.last, {}, {})
+
+
+def parts(rows: Iterable[Row]) -> list[bytes]:
+    """Return the ``probe_*`` part of the metrics page in pieces, families in order of their names.
+
+    In pieces because the page is large, and copying it once more costs as much as finding them.
+    """
+    families: defaultdict[str, list[bytes]] = defaultdict(list)
     for row in rows:
         for metric, lines in row.chunks.items():
-            families.setdefault(metric, []).append(lines)
-    return "".join(
-        f"# HELP {metric} {PROBE_HELP[metric]}\n# TYPE {metric} gauge\n{''.join(families[metric])}"
-        for metric in sorted(families)
-    )
+            families[metric].append(lines)
+    found: list[bytes] = []
+    for metric in sorted(families):
+        found.append(f"# HELP {metric} {PROBE_HELP[metric]}\n# TYPE {metric} gauge\n".encode())
+        found += families[metric]
+    return found
+
+
+def _label(name: str) -> str:
+    """Return a label's name that no line holds twice: patterns of a configuration name labels of their own."""
+    name = name if LABEL.fullmatch(name) else re.sub("[^a-zA-Z0-9_]", "_", f"_{name}")
+    return f"exported_{name}" if name in IDENTITY or name.startswith("__") else name
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
 
@@ -28,6 +29,17 @@ async def keep(name: str, run: Callable[[], Awaitable[None]], bug: Callable[[str
             log.exception("loop failed; starting it again", loop=name)
             bug(name)
         await asyncio.sleep(RESTART_AFTER_S)
+
+
+def watch_tasks(loop: asyncio.AbstractEventLoop, bug: Callable[[str], None]) -> None:
+    """Have errors that no task's edge has caught logged and counted like all others."""
+
+    def unhandled(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        log.error("bug outside of every edge", what=context.get("message", ""), exc_info=error)
+        bug("loop")
+
+    loop.set_exception_handler(unhandled)
 
 
 class Lag:
@@ -65,14 +77,16 @@ class Systemd:
         environ = dict(os.environ) if environ is None else environ
         self._clock = clock
         self._address = environ.get("NOTIFY_SOCKET", "")
-        self.watchdog_s = int(environ.get("WATCHDOG_USEC", "0") or 0) / 1_000_000
+        ours = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self.watchdog_s = int(environ.get("WATCHDOG_USEC", "0") or 0) / 1_000_000 if ours else 0.0
 
     def tell(self, state: str) -> None:
         """Send a state; without a service manager nothing happens."""
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address[0] == "@" else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as speaker:
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK  # A busy manager must not hold the loop.
+        with socket.socket(socket.AF_UNIX, kind) as speaker:
             try:
                 speaker.sendto(state.encode(), address)
             except OSError as error:

@@ -15,6 +15,7 @@ import msgspec
 from sentinel.core.events import Event
 from sentinel.core.matching import Silence
 from sentinel.core.model import Result
+from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
 from sentinel.tickets.base import Ticket, TicketReference
 
@@ -155,6 +156,10 @@ class Store(Protocol):
         """Return incidents, newest first; ``before`` is the number to go on from."""
         ...
 
+    def openings(self, since: datetime) -> list[tuple[str, datetime]]:
+        """Return the fault of each incident opened since a moment, and when, oldest first; without merged ones."""
+        ...
+
     def timeline(self, number: str) -> list[Recorded]:
         """Return all events of an incident in order."""
         ...
@@ -183,6 +188,10 @@ class Store(Protocol):
         """Return for each channel with waiting messages how many, and when the oldest was created."""
         ...
 
+    def owed_tickets(self) -> dict[str, datetime]:
+        """Return for each ticket back-end that is not in line since when."""
+        ...
+
     def put_ticket(self, ticket: Ticket, at: datetime) -> TicketReference:
         """Keep a built-in ticket: open it under the next number, or bring it in line (rule DSP-2)."""
         ...
@@ -201,6 +210,18 @@ class Store(Protocol):
 
     def put_silence(self, silence: Silence) -> None:
         """Add a silence, or change the one of its id."""
+        ...
+
+    def rota_entries(self) -> list[Entry]:
+        """Return what people put over the turns of rotas, in the order they did; what was undone is among it."""
+        ...
+
+    def put_rota_entry(self, entry: Entry) -> None:
+        """Add an entry to a rota, or change the one of its id."""
+        ...
+
+    def owe_once(self, rows: Sequence[OutboxRow]) -> int:
+        """Owe messages of no incident, each once for ever: those whose id is known are passed over; return the rest."""
         ...
 
     def heartbeats(self) -> dict[str, tuple[datetime, str]]:

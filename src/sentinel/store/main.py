@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
 from sentinel.core.matching import Silence
+from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
-from sentinel.store import log, outbox, plain, reads, verify
+from sentinel.store import log, outbox, plain, reads, rotas, verify
 from sentinel.store.base import Conflict, Fault, OutboxRow, Recorded, Write
 from sentinel.store.database import Database
 from sentinel.tickets.base import Ticket, TicketReference
@@ -49,6 +50,11 @@ class SqlStore:
         with self._database.read() as connection:
             return reads.newest(connection, limit, before, phases, service)
 
+    def openings(self, since: datetime) -> list[tuple[str, datetime]]:
+        """Return the fault of each incident opened since a moment, and when, oldest first; without merged ones."""
+        with self._database.read() as connection:
+            return reads.openings(connection, since)
+
     def timeline(self, number: str) -> list[Recorded]:
         """Return all events of an incident in order."""
         with self._database.read() as connection:
@@ -79,6 +85,11 @@ class SqlStore:
         with self._database.read() as connection:
             return outbox.queue(connection)
 
+    def owed_tickets(self) -> dict[str, datetime]:
+        """Return for each ticket back-end that is not in line since when."""
+        with self._database.read() as connection:
+            return outbox.owed_tickets(connection)
+
     def put_ticket(self, ticket: Ticket, at: datetime) -> TicketReference:
         """Keep a built-in ticket: open it under the next number, or bring it in line (rule DSP-2)."""
         try:
@@ -106,6 +117,21 @@ class SqlStore:
         """Add a silence, or change the one of its id."""
         with self._database.write() as connection:
             plain.put_silence(connection, silence, self._database.dialect)
+
+    def rota_entries(self) -> list[Entry]:
+        """Return what people put over the turns of rotas, in the order they did."""
+        with self._database.read() as connection:
+            return rotas.entries(connection)
+
+    def put_rota_entry(self, entry: Entry) -> None:
+        """Add an entry to a rota, or change the one of its id."""
+        with self._database.write() as connection:
+            rotas.put(connection, entry, self._database.dialect)
+
+    def owe_once(self, rows: Sequence[OutboxRow]) -> int:
+        """Owe messages of no incident, each once for ever; return how many are new."""
+        with self._database.write() as connection:
+            return outbox.owe_once(connection, rows, self._database.dialect)
 
     def heartbeats(self) -> dict[str, tuple[datetime, str]]:
         """Return for each heartbeat when it was last heard, and its failure if it reported one."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, func, insert, literal_column, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
@@ -17,16 +18,26 @@ from sentinel.store.tables import outbox
 SETTLED = frozenset({"done", "dead", "withdrawn"})
 
 INSERT = insert(outbox)
-TICKETS = {dialect: rows.upsert(dialect, outbox, ("id",)) for dialect in ("sqlite", "postgresql")}
+ONCE = {
+    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id),
+    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id),
+}
+# A ticket that is still owed counts from the first change that the back-end has not seen.
+FIRST_OWED = case((outbox.c.settled_at.is_(None), outbox.c.created_at), else_=literal_column("excluded.created_at"))
+TICKETS = {
+    dialect: rows.upsert(dialect, outbox, ("id",), {"created_at": FIRST_OWED}) for dialect in ("sqlite", "postgresql")
+}
 WITHDRAW = (
     update(outbox)
-    .where(outbox.c.id == bindparam("b_id"), outbox.c.state == "pending")
+    .where(outbox.c.id == bindparam("b_id"), or_(outbox.c.state == "pending", outbox.c.state == "sending"))
     .values(state="withdrawn", settled_at=func.coalesce(bindparam("b_at", type_=outbox.c.due_at.type), outbox.c.due_at))
 )
-# A ticket that changed again while it was being written stays owed.
+# A ticket that changed again while it was being written stays owed. What was withdrawn while it was being sent stays
+# withdrawn, unless it arrived all the same.
 SETTLE = update(outbox).where(
     outbox.c.id == bindparam("b_id"),
     or_(outbox.c.kind == "message", outbox.c.sequence == bindparam("b_sequence")),
+    or_(outbox.c.state != "withdrawn", bindparam("b_state") == "done"),
 )
 # The plus keeps SQLite from finding what is due by ``due_at`` and then sorting all of it: ``outbox_due`` has the order.
 DUE_AT = UnaryExpression(outbox.c.due_at, operator=custom_op("+"), type_=outbox.c.due_at.type)
@@ -49,6 +60,11 @@ WAITING = (
     .where(outbox.c.settled_at.is_(None), outbox.c.state.in_(("pending", "sending")), outbox.c.kind == "message")
     .group_by(outbox.c.channel)
 )
+OWED_TICKETS = (
+    select(outbox.c.channel, func.min(outbox.c.created_at, type_=outbox.c.created_at.type))
+    .where(outbox.c.settled_at.is_(None), outbox.c.state == "pending", outbox.c.kind == "ticket")
+    .group_by(outbox.c.channel)
+)
 MESSAGES = select(outbox).where(outbox.c.kind == "message").order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
 
 
@@ -67,10 +83,17 @@ def put(connection: Connection, write: Write, dialect: str) -> None:
         connection.execute(SETTLE, [_settlement(settlement) for settlement in write.settlements])
 
 
+def owe_once(connection: Connection, owed: Sequence[OutboxRow], dialect: str) -> int:
+    """Write messages of no incident that were never owed before; return how many."""
+    statement = ONCE[dialect]
+    return sum(len(connection.execute(statement, rows.from_outbox(row)).all()) for row in owed)
+
+
 def _settlement(settlement: Settlement) -> dict[str, Any]:
     return {
         "b_id": settlement.id,
         "b_sequence": settlement.sequence,
+        "b_state": settlement.state,
         "state": settlement.state,
         "tries": settlement.tries,
         "due_at": settlement.due_at,
@@ -107,3 +130,8 @@ def messages(connection: Connection, limit: int, incident: str) -> list[OutboxRo
 def queue(connection: Connection) -> dict[str, tuple[int, datetime]]:
     """Return for each channel how many messages wait or are on their way, and when the oldest was created."""
     return {channel: (count, oldest) for channel, count, oldest in connection.execute(WAITING)}
+
+
+def owed_tickets(connection: Connection) -> dict[str, datetime]:
+    """Return for each ticket back-end since when it has not been in line."""
+    return {row.channel: row[1] for row in connection.execute(OWED_TICKETS)}

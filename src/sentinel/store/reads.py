@@ -43,6 +43,13 @@ def newest(connection: Connection, limit: int, before: str, phases: Iterable[str
     return [rows.to_incident(text) for text in connection.execute(statement).scalars()]
 
 
+def openings(connection: Connection, since: datetime) -> list[tuple[str, datetime]]:
+    """Return the fault of each incident opened since a moment, and when; those merged into another are that one."""
+    statement = select(incident.c.dedup, incident.c.opened_at).where(incident.c.opened_at >= since)
+    found = connection.execute(statement.where(incident.c.phase != "merged").order_by(incident.c.ordinal))
+    return [(row.dedup, row.opened_at) for row in found]
+
+
 def last_number(connection: Connection) -> int:
     """Return the highest number that an incident ever had."""
     newest_kept = connection.execute(select(func.max(incident.c.ordinal))).scalar_one() or 0

@@ -100,5 +100,5 @@ def to_outbox(row: Row[Any]) -> OutboxRow:
 def upsert(dialect: str, table: Table, keys: Sequence[str], change: Mapping[str, Any] | None = None) -> Insert:
     """Return an INSERT that changes the row of the same keys: all other columns, or those in ``change``."""
     insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    wanted = change or {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    return insert.on_conflict_do_update(index_elements=list(keys), set_=dict(wanted))
+    wanted = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    return insert.on_conflict_do_update(index_elements=list(keys), set_={**wanted, **(change or {})})

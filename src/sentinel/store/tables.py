@@ -68,7 +68,7 @@ def plain(value: str) -> str:
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 # The revision of the migrations that makes each group: MAJOR.MINOR.
-STATE = MetaData(info={"revision": "1.0"})
+STATE = MetaData(info={"revision": "1.1"})
 RESULTS = MetaData(info={"revision": "1.0"})
 
 incident = Table(
@@ -181,6 +181,15 @@ heartbeat = Table(
     Column("name", Line, primary_key=True),
     Column("at", Moment, nullable=False),
     Column("failure", Line, nullable=False),
+)
+
+rota_entry = Table(
+    "rota_entry",
+    STATE,
+    Column("id", Line, primary_key=True),
+    Column("rota", Line, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 # The highest numbers that pruning took away, so that none is ever given twice.

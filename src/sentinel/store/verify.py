@@ -12,8 +12,10 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, exists, select, text
 
 from sentinel.core import events as e
+from sentinel.core.folding import evolve
 from sentinel.core.incident import wake_at
-from sentinel.core.state import Incident, evolve, message_id
+from sentinel.core.sending import message_id
+from sentinel.core.state import Incident
 from sentinel.store import rows
 from sentinel.store.base import Fault
 from sentinel.store.database import Database

@@ -62,6 +62,20 @@ def line(event: e.Event) -> str:
             return f"{when}  merged into {into} by {by}"
         case e.Absorbed(by=by, number=number):
             return f"{when}  {number} was merged into this by {by}"
+        case e.Pended(by=by, whom=whom, ask=ask):
+            return f"{when}  {by} waits for {whom}: {ask}"
+        case e.Resumed(by=by, text=text):
+            return f"{when}  resumed by {by}{f': {text}' if text else ''}"
+        case e.WorkaroundProposed(by=by, text=text):
+            return f"{when}  workaround proposed by {by}: {text}"
+        case e.Recategorised(by=by, why=why, level=level, priority=priority):
+            return f"{when}  recategorised by {by} to level {level}, {priority}: {why}"
+        case e.Cascaded(by=by, why=why, level=level):
+            return f"{when}  taken to level {level}{f' by {by}' if by else ''}: {why}"
+        case e.TargetMissed(clock=clock, due_at=due_at):
+            return f"{when}  target missed: {clock} was due {due_at:%Y-%m-%d %H:%M:%S} UTC"
+        case e.OutageExceeded(began_at=began_at):
+            return f"{when}  the outage since {began_at:%Y-%m-%d %H:%M:%S} UTC lasts longer than is tolerated"
         case e.Exhausted(why=why):
             return f"{when}  nobody could be reached: {why}"
     return ""

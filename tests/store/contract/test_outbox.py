@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -125,7 +126,19 @@ def test_only_what_still_waits_can_be_withdrawn(store: Store):
     everything = [row.id for row in (waiting, sent, flying)]
     store.commit(Write(events=write.events, incidents=write.incidents, withdrawn=everything))
     states = {row.id: (row.state, row.settled_at) for row in store.messages(limit=9)}
-    assert states == {waiting.id: ("withdrawn", NOW), sent.id: ("done", NOW), flying.id: ("sending", None)}
+    assert states == {waiting.id: ("withdrawn", NOW), sent.id: ("done", NOW), flying.id: ("withdrawn", NOW)}
+    assert due(store) == []
+
+
+@pytest.mark.parametrize(("state", "then"), [("pending", "withdrawn"), ("dead", "withdrawn"), ("done", "done")])
+def test_what_is_withdrawn_while_it_is_being_sent_comes_back_only_by_arriving(store: Store, state: Any, then: str):
+    flying = message("INC-1/1/p1/sms")
+    put(store, flying)
+    store.commit(Write(settlements=[settled(flying, "sending", NOW)]))
+    store.commit(Write(withdrawn=[flying.id]))
+    store.commit(Write(settlements=[settled(flying, state, NOW)]))
+    assert [row.state for row in store.messages(limit=9)] == [then]
+    assert store.recover_sending() == 0
     assert due(store) == []
 
 
