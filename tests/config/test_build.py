@@ -126,13 +126,14 @@ def test_a_group_that_a_rule_names_is_told_at_once_when_there_is_no_escalation(w
     ("resolved", "closes"),
     [
         ("2026-11-19T15:00+01:00", "2026-11-23T15:00+01:00"),  # Thursday, over the week-end
-        ("2026-11-21T10:00+01:00", "2026-11-24T10:00+01:00"),  # a Saturday
+        ("2026-11-21T10:00+01:00", "2026-11-25T09:00+01:00"),  # a Saturday: it counts from Monday's opening
+        ("2026-11-23T21:00+01:00", "2026-11-26T09:00+01:00"),  # in the evening: from the next opening
         ("2026-12-24T09:00+01:00", "2026-12-29T09:00+01:00"),  # over Christmas
         ("2026-10-23T09:00+02:00", "2026-10-27T09:00+01:00"),  # the clock goes back
     ],
 )
 @pytest.mark.rule("LIF-7")
-def test_a_resolved_incident_closes_after_two_opening_days(good, resolved, closes):
+def test_a_resolved_incident_closes_after_two_business_days(good, resolved, closes):
     closed = good.setup.close_by(datetime.fromisoformat(resolved))
     assert closed == datetime.fromisoformat(closes)
     assert closed.tzinfo is UTC

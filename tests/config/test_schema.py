@@ -60,6 +60,13 @@ def test_a_good_file_passes(path):
         (("people", "amina", "role"), "admn"),
         (("rules", 0, "level"), 4),
         (("escalations", "p1", 0, "unless"), "never mind"),
+        (("calendars", "shifts", "hours", "sat"), "10h-16h"),
+        (("calendars", "shifts", "hours"), {}),
+        (("calendars", "shifts", "holiday"), "FR"),
+        (("sla", "gold", "resolve", "P1"), "1d4h"),
+        (("sla", "gold", "resolve", "P5"), "4h"),
+        (("sla", "mixed", "calendar", "P5"), "business"),
+        (("sla", "clocks", "pending_stops"), "resolved"),
     ],
 )
 def test_what_the_loader_refuses_is_refused(path, value):

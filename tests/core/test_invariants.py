@@ -15,6 +15,7 @@ from sentinel.core import incident
 from sentinel.core.effects import Notify
 from sentinel.core.model import Listener, Plan, Refused
 from sentinel.core.state import Incident
+from tests.core.contracts import BLOCKING, under
 from tests.core.story import DIRECTORY, HOME, LOGIN, T0, Story, step
 
 CHANNELS = ((), ("sms",), ("email", "sms"), ("chat",), ("chat", "sms"), ("pigeon",))
@@ -44,7 +45,15 @@ plans = st.builds(
     ).map(tuple),
     last_resort=st.sampled_from([(), ("hugo",)]),
     ticket=st.sampled_from(["", "builtin"]),
+    manager=st.sampled_from([(), ("elise",)]),
+    operations=st.sampled_from([(), ("rita",)]),
+    expected=st.sampled_from([None, timedelta(minutes=5)]),
+    cascade_after=st.sampled_from([None, timedelta(minutes=15)]),
+    problem_unknown_cause=st.booleans(),
+    flap_changes=st.sampled_from([0, 3]),
+    outage_tolerated=st.sampled_from([None, timedelta(minutes=10)]),
 )
+SAYINGS_MAX = 12  # An opening, its path, and each warning and breach of three clocks are told once.
 WHO = st.sampled_from(["alice", "bob", "rita"])
 ACTIONS = st.one_of(
     st.tuples(st.just("report"), st.sampled_from([HOME, LOGIN, "person:rita/1"]), st.sampled_from([1, 2, 3])),
@@ -57,6 +66,11 @@ ACTIONS = st.one_of(
     st.tuples(st.just("close"), WHO),
     st.tuples(st.just("merge"), WHO),
     st.tuples(st.just("absorb"), WHO, st.sampled_from([1, 2, 3])),
+    st.tuples(st.just("pend"), WHO, st.sampled_from(["customer", "third_party"])),
+    st.tuples(st.just("resume"), WHO),
+    st.tuples(st.just("propose"), WHO),
+    st.tuples(st.just("recategorise"), WHO, st.sampled_from(["P1", "P2", "P3"]), st.sampled_from([1, 2, 3])),
+    st.tuples(st.just("cascade"), WHO),
     st.tuples(st.just("accept"), st.integers(0, 30)),
     st.tuples(st.just("fail"), st.integers(0, 30), st.booleans()),
     st.tuples(st.just("fail all")),
@@ -92,6 +106,16 @@ def act(story: Story, action: tuple[object, ...]) -> None:
         case ("absorb", who, level):
             other = Story(story.plan).report(LOGIN, level=level, priority="P1").accept()
             story.do(incident.absorption(other.state, who))
+        case ("pend", who, on):
+            story.do(c.Pend(by=who, waits_on=on, whom="the carrier" if on == "third_party" else "", ask="Well?"))
+        case ("resume", who):
+            story.do(c.Resume(by=who))
+        case ("propose", who):
+            story.do(c.Propose(by=who, text="use the other entry"))
+        case ("recategorise", who, priority, level):
+            story.do(c.Recategorise(by=who, why="seen", priority=priority, level=level))
+        case ("cascade", who):
+            story.do(c.Cascade(by=who))
         case ("accept", index):
             known = messages(story)
             story.do(c.Accept(message=known[index % len(known)] if known else "INC-1/1/x/y", reference="r", tries=1))
@@ -115,7 +139,7 @@ def messages(story: Story) -> list[str]:
 
 def live(plan: Plan, actions: list[tuple[object, ...]]) -> Story:
     """Live through the actions; what is refused must leave no trace."""
-    story = Story(plan).report(requester="rita")
+    story = Story(plan, under(BLOCKING)).report(requester="rita")
     for action in actions:
         before = len(story.events)
         refusal = ""
@@ -140,6 +164,9 @@ def check(story: Story) -> None:
     assert (state.resolved_at is not None) or state.phase != "resolved"
     if state.phase == "acknowledged":
         assert state.acknowledged_by
+    if state.phase in {"in_progress", "pending"}:
+        assert state.acknowledged_by, "rule LIF-4"
+    assert (state.pending_since is not None) == (state.phase == "pending")
     if state.phase == "open":
         assert not state.acknowledged_by
     if state.phase == "open" and state.level == 3:
@@ -207,7 +234,8 @@ def test_the_ladder_is_taken_in_time_and_never_for_an_incident_somebody_has(plan
             assert event.repeat >= taken.get(event.step, 0), "no step is taken twice for the same time"
             assert rung.unless != "acknowledged" or state.phase == "open", "invariant I3"
             taken[event.step] = event.repeat + 1
-        higher = isinstance(event, e.Raised) and state is not None and event.level > state.level
+        rises = isinstance(event, e.Raised | e.Cascaded | e.Recategorised)
+        higher = rises and state is not None and event.level > state.level
         state = incident.evolve(state, event)
         if isinstance(event, e.Reopened) or higher:
             began_at, taken = event.at, {}
@@ -221,4 +249,30 @@ def test_when_every_channel_fails_each_ladder_ends_and_says_so_once(plan, action
     assert story.state.exhausted
     assert len(story.happened(e.Exhausted)) == 1
     channels, people = len(DIRECTORY.channels), len(DIRECTORY.people)
-    assert len(story.state.sent) <= 2 * channels * people, "invariant I15: what is remembered is bounded"
+    notices = [sent for sent in story.state.sent.values() if sent.kind == "notice"]
+    bound = 2 * channels * people
+    assert len(story.state.sent) - len(notices) <= bound, "invariant I15: what is remembered is bounded"
+    assert len(notices) <= SAYINGS_MAX * bound, "invariant I15"
+
+
+@pytest.mark.rule("SLA-7", "LIF-4")
+@LIVES
+@given(plans, st.lists(ACTIONS, max_size=25))
+def test_each_target_is_warned_of_once_in_time_and_never_while_its_clock_stands_still(plan, actions):
+    story = live(plan, actions)
+    said: set[tuple[str, float, datetime]] = set()
+    state: Incident | None = None
+    for event in story.events:
+        if isinstance(event, e.TargetWarned | e.TargetMissed):
+            assert state is not None
+            percent = event.percent if isinstance(event, e.TargetWarned) else 100.0
+            entry = (event.clock, percent, event.due_at)
+            assert entry not in said, "rule SLA-7: exactly once"
+            said.add(entry)
+            moment = event.reached_at if isinstance(event, e.TargetWarned) else event.due_at
+            assert event.at >= moment, "never early"
+            assert state.clocks[event.clock].running, "neither stopped nor at its end"
+        state = incident.evolve(state, event)
+    assert state is not None
+    ends = [one for one in state.clocks.values() if one.ended_at is not None]
+    assert all(one.standing in {"met", "missed"} for one in ends)

@@ -19,6 +19,10 @@ def reach(phase: str, story: Story) -> Story:
     match phase:
         case "acknowledged":
             story.acknowledge()
+        case "pending":
+            story.acknowledge().do(COMMANDS["pend"])
+        case "in_progress":
+            story.acknowledge().do(COMMANDS["pend"]).do(COMMANDS["resume"])
         case "resolved":
             story.resolve()
         case "closed":
@@ -37,10 +41,17 @@ COMMANDS = {
     "close": c.Close(by="bob"),
     "merge": c.Merge(by="bob", into="INC-9"),
     "absorb": c.Absorb(by="bob", number="INC-3", signals=()),
+    "pend": c.Pend(by="bob", waits_on="customer", ask="May we restart it?"),
+    "resume": c.Resume(by="bob"),
+    "propose": c.Propose(by="bob", text="use the other entry"),
+    "recategorise": c.Recategorise(by="bob", why="one room", priority="P2"),
 }
+WORK = {"note", "resolve", "hold", "merge", "absorb", "propose", "recategorise"}
 POSSIBLE = {
-    "open": {"acknowledge", "note", "resolve", "hold", "merge", "absorb"},
-    "acknowledged": {"note", "resolve", "hold", "merge", "absorb"},
+    "open": {*WORK, "acknowledge", "pend"},
+    "acknowledged": {*WORK, "pend"},
+    "in_progress": {*WORK, "pend"},
+    "pending": {*WORK, "resume"},
     "resolved": {"note", "reopen", "close", "merge"},
     "closed": {"note"},
     "merged": {"note"},

@@ -11,6 +11,8 @@ from tests.core.story import DIRECTORY, LOGIN, Story, person, step
 
 PLAN = Plan(ladder=(step(0, "alice"), step(15, "elise")))
 
+PENDING = c.Pend(by="alice", waits_on="third_party", whom="the carrier", ask="Is the fibre cut?")
+
 # What happens, and the kind of the event that the requester is mailed for it.
 ACTIVITIES = {
     "acknowledged": lambda story: story.acknowledge("alice"),
@@ -22,6 +24,11 @@ ACTIVITIES = {
     "reopened": lambda story: story.resolve("alice").do(c.Reopen(by="alice", why="still down")),
     "closed": lambda story: story.resolve("alice").do(c.Close(by="alice")),
     "escalated": lambda story: story.wait(minutes=15),
+    "pended": lambda story: story.do(c.Pend(by="alice", waits_on="third_party", whom="the carrier", ask="Well?")),
+    "resumed": lambda story: story.do(PENDING).do(c.Resume(by="alice")),
+    "workaround-proposed": lambda story: story.do(c.Propose(by="alice", text="the other entry")),
+    "recategorised": lambda story: story.do(c.Recategorise(by="alice", why="one room", priority="P2")),
+    "cascaded": lambda story: story.do(c.Cascade(by="alice", why="it spreads")),
     "raised": lambda story: story.report(LOGIN, level=3, priority="P1"),
 }
 
@@ -30,7 +37,7 @@ ACTIVITIES = {
 @pytest.mark.parametrize("activity", ACTIVITIES)
 def test_the_requester_is_mailed_of_every_activity(activity):
     story = Story(PLAN).report(
-        "person:rita/1", level=2 if activity == "raised" else 3, source="person", requester="rita"
+        "person:rita/1", level=2 if activity in {"raised", "cascaded"} else 3, source="person", requester="rita"
     )
     assert "rita/email opened" in story.told()
     ACTIVITIES[activity](story)

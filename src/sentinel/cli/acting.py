@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from sentinel.cli.asked import Asked, by_option, daemon_options, pass_asked
@@ -33,14 +35,22 @@ def note(asked: Asked, number: str, text: str, by: str) -> None:
 @click.command()
 @click.argument("number")
 @click.argument("text")
-@click.option("--workaround", is_flag=True, help="Service is back by a workaround only.")
+@click.option("--workaround", "workaround_only", is_flag=True, help="Service is back by a workaround only.")
+@click.option(
+    "--cause",
+    "cause_class",
+    type=click.Choice(("intrinsic", "extrinsic")),
+    default=None,
+    help="What kind of cause it had; when it is not known, a problem is proposed.",
+)
+@click.option("--instructions", default="", help="What must change in the runbook.")
 @by_option
 @daemon_options
 @pass_asked
-def resolve(asked: Asked, number: str, text: str, workaround: bool, by: str) -> None:
+def resolve(asked: Asked, /, number: str, **body: Any) -> None:
     """Say that service is back, and what was done."""
-    body = {"text": text, "workaround_only": workaround, "by": by}
-    print_outcome(asked, Daemon(asked).post("incidents", number, "resolve", **body))
+    given = {name: value for name, value in body.items() if value is not None}
+    print_outcome(asked, Daemon(asked).post("incidents", number, "resolve", **given))
 
 
 @click.command()

@@ -13,6 +13,7 @@ from sentinel.cli.asked import Asked, Exit, configuration_option, json_option, p
 from sentinel.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
+    from sentinel.config.errors import Mistake
     from sentinel.config.load import Loaded
     from sentinel.probes.plan import ProbePlan
 
@@ -43,6 +44,7 @@ def check(context: click.Context, asked: Asked, file: Path | None, online: bool)
             for mistake in error.mistakes:
                 click.echo(str(mistake))
         context.exit(Exit.CONFIGURATION)
+    loaded.warnings.extend(_gaps(loaded, path))
     faults = _online(loaded) if online else []
     if asked.json:
         print_json(_answer(loaded, online, faults))
@@ -66,6 +68,15 @@ def detected_within_s(plan: ProbePlan) -> float:
 def counted(number: int, one: str, many: str) -> str:
     """Write how many there are of something."""
     return f"{number} {one if number == 1 else many}"
+
+
+def _gaps(loaded: Loaded, path: Path) -> list[Mistake]:
+    if not loaded.setup.directory.rotas:
+        return []
+    from sentinel.cli.gaps import gaps_of
+    from sentinel.engine.clock import SystemClock
+
+    return gaps_of(loaded, path, SystemClock().now())
 
 
 def _online(loaded: Loaded) -> list[dict[str, str]]:

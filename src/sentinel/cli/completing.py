@@ -30,4 +30,5 @@ def _names(of: Callable[[Setup], Iterable[str]]) -> Complete:
 
 probes = _names(lambda setup: setup.probes)
 services = _names(lambda setup: setup.services)
+contracts = _names(lambda setup: sorted(setup.contracts.names))
 people = _names(lambda setup: (person for person in setup.directory.people if ":" not in person))

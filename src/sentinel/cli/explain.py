@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,13 +13,13 @@ from sentinel.cli.loading import load_or_end
 from sentinel.cli.output import print_json, safe, say, table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sentinel.config.build import Setup
     from sentinel.core.model import Plan, Verdict
     from sentinel.rules import Facts
 
-TEXTS = frozenset({"type", "service", "target", "reason", "title", "probe"})
-SOURCES = ("probe", "person", "alert")
-TRUTHS = {"yes": True, "true": True, "no": False, "false": False}
+CLOCK_NAMES = {"ack": "acknowledgement", "workaround": "workaround", "resolve": "resolution"}
 
 
 @click.command()
@@ -35,24 +36,28 @@ TRUTHS = {"yes": True, "true": True, "no": False, "false": False}
 @pass_asked
 @click.pass_context
 def explain(context: click.Context, asked: Asked, name: str, facts: tuple[str, ...]) -> None:
-    """Say which rule decides about a failure, why the earlier ones do not, and who would be told when.
+    """Say which rule decides, why the earlier ones do not, and who would be told when.
 
-    Besides labels of your own, LABEL is one of type, service, target, reason, title, source, failing, total,
-    functional, for: `reason=timeout failing=2 for=10m`.
+    Of a probe's failure LABEL is one of type, service, target, reason, title, source, failing, total, functional,
+    for: `reason=timeout failing=2 for=10m`. Of a person's report: kind, asset, scope, symptom, category, impact,
+    urgency, priority, workaround, cannot_work, urgent, wanted, cause: `asset=printer symptom=down`. Labels of your
+    own rules and probes are known too.
     """
     from sentinel import rules
+    from sentinel.core.model import Refused
 
     if not name and not facts:
         raise click.UsageError("Nothing to explain: give --probe NAME or LABEL=VALUE.")
     setup = load_or_end(asked.config_path()).setup
     try:
-        known = facts_of(setup, name, facts)
-    except ValueError as refusal:
+        known, at = _read(setup, name, facts)
+        verdict, rejected = rules.explain(known, setup.rules, setup.group_by)
+    except (LookupError, Refused) as refusal:
         if asked.json:
             print_json({"refused": str(refusal)})
         raise Ended(safe(refusal), Exit.BAD) from refusal
-    verdict, rejected = rules.explain(known, setup.rules, setup.group_by)
-    found = answer(setup, known, verdict, rejected)
+    found = answer(setup, known, verdict, rejected, at)
+    found["targets"] = targets(setup, known, verdict, at) if verdict else []
     if asked.json:
         print_json(found)
     else:
@@ -60,81 +65,26 @@ def explain(context: click.Context, asked: Asked, name: str, facts: tuple[str, .
     context.exit(Exit.FINE)
 
 
-def facts_of(setup: Setup, name: str, words: tuple[str, ...]) -> Facts:
-    """Return the facts of a probe, as words change and add to them.
+def _read(setup: Setup, name: str, words: tuple[str, ...]) -> tuple[Facts, datetime]:
+    from sentinel.cli.facts import read_facts
+    from sentinel.engine.clock import SystemClock
 
-    Raises:
-        ValueError: there is no such probe, or a word is no fact; the text says which.
-    """
-    from sentinel.rules import Facts
-
-    fields: dict[str, Any] = _of_probe(setup, name) if name else {"source": "alert"}
-    labels = dict(fields.pop("labels", {}))
-    for word in words:
-        label, sign, value = word.partition("=")
-        if not sign or not label:
-            raise ValueError(f"'{word}' is not LABEL=VALUE")
-        field = _field(label, value)
-        if field is None:
-            labels[label] = value
-        else:
-            fields |= field
-    if "probe" in fields:
-        fields.setdefault("title", fields["probe"])
-    fields.setdefault("title", fields.get("service") or "an incident")
-    fields["total"] = max(fields.get("total", 1), fields.get("failing", 1))
-    return Facts(labels=labels, **fields)
+    try:
+        return read_facts(setup, name, words, SystemClock().now())
+    except ValueError as error:
+        raise click.UsageError(safe(error)) from error
 
 
-def _of_probe(setup: Setup, name: str) -> dict[str, Any]:
-    plan = setup.probes.get(name)
-    if plan is None:
-        from sentinel.config.words import did_you_mean
-
-        near = did_you_mean(name, setup.probes)
-        raise ValueError(f"there is no probe '{name}'" + (f"; {near}" if near else ""))
-    return {
-        "source": "probe",
-        "probe": name,
-        "type": plan.type,
-        "service": plan.service,
-        "target": plan.targets[0] if plan.targets else "",
-        "title": plan.title or name,
-        "functional": plan.functional,
-        "total": len(plan.targets),
-        "labels": plan.labels,
-    }
-
-
-def _field(label: str, value: str) -> dict[str, Any] | None:
-    """Return the fact that a word names; nothing when it is a label like any other."""
-    if label in TEXTS:
-        return {label: value}
-    if label == "source":
-        if value not in SOURCES:
-            raise ValueError(f"source is one of {', '.join(SOURCES)}, not '{value}'")
-        return {"source": value}
-    if label in {"failing", "total"}:
-        if not (value.isascii() and value.isdecimal() and len(value) < 7 and int(value) >= 1):
-            raise ValueError(f"{label} is a whole number from 1 on, not '{value}'")
-        return {label: int(value)}
-    if label == "functional":
-        if value not in TRUTHS:
-            raise ValueError(f"functional is yes or no, not '{value}'")
-        return {"functional": TRUTHS[value]}
-    if label == "for":
-        from sentinel.cli.silences import duration
-
-        return {"for_s": duration(value).total_seconds()}
-    return None
-
-
-def answer(setup: Setup, facts: Facts, verdict: Verdict | None, rejected: list[Any]) -> dict[str, Any]:
+def answer(
+    setup: Setup, facts: Facts, verdict: Verdict | None, rejected: list[Any], opened_at: datetime
+) -> dict[str, Any]:
     """Return what ``--json`` prints. Without a verdict the last rule rejected still waits for its time."""
+    from sentinel.rules import kind_of
+
     refused = [{"rule": one.rule, "because": one.because} for one in rejected]
     if verdict is None:
         return {
-            "kind": "incident",
+            "kind": kind_of(facts),
             "level": None,
             "severity": None,
             "priority": None,
@@ -143,35 +93,57 @@ def answer(setup: Setup, facts: Facts, verdict: Verdict | None, rejected: list[A
             "rejected": refused[:-1],
             "service": facts.service,
             "cause_class": None,
+            "attributed_to": None,
             "notify": [],
             "targets": [],
         }
     return {
         "kind": verdict.kind,
-        "level": verdict.level,
+        "level": verdict.level if verdict.kind == "incident" else None,
         "severity": verdict.severity,
         "priority": verdict.priority,
         "rule": verdict.rule,
         "rejected": refused,
         "service": facts.service,
         "cause_class": verdict.cause_class,
-        "notify": told(setup, setup.plan_for(facts.service, verdict), verdict),
+        "attributed_to": verdict.attributed_to or None,
+        "notify": told(setup, setup.plan_for(facts.service, verdict), verdict, opened_at),
         "targets": [],
     }
 
 
-def told(setup: Setup, plan: Plan, verdict: Verdict) -> list[dict[str, Any]]:
-    """Return who would be told, when and how, as long as nobody acts; a place is named by its channel."""
+def targets(setup: Setup, facts: Facts, verdict: Verdict, opened_at: datetime) -> list[dict[str, str]]:
+    """Return when the contract's clocks fall due for what opens at a moment; none without a contract (rule SLA-9)."""
+    from zoneinfo import ZoneInfo
+
+    from sentinel.core.sla import CLOCKS, due
+
+    service = setup.services.get(facts.service)
+    if service is None or not service.sla:
+        return []
+    contract, zone = setup.contracts[service.sla], ZoneInfo(setup.site.timezone)
+    falls = {clock: due(contract, verdict.priority, clock, opened_at) for clock in CLOCKS}
+    found = {clock: fall.at.astimezone(zone).isoformat(timespec="seconds") for clock, fall in falls.items() if fall}
+    if verdict.kind == "request" and verdict.priority == "P4" and facts.wanted:
+        found["resolve"] = facts.wanted.isoformat()  # Rule SLA-10: its agreed date.
+    return [{"clock": clock, "due": found[clock]} for clock in CLOCKS if clock in found]
+
+
+def told(setup: Setup, plan: Plan, verdict: Verdict, opened_at: datetime) -> list[dict[str, Any]]:
+    """Return who would be told, when and how, as long as nobody acts; a place is named by its channel.
+
+    Of a rota it is who is on call at that moment, as far as the configuration says.
+    """
     from sentinel.core import audience
 
     moments: list[tuple[float, Any]] = []
     for step in plan.ladder:
         if verdict.level >= step.min_level:
-            pages = audience.pages(step.to, step.by, setup.directory)
-            times = (step.after + repeat * step.every for repeat in range(step.repeats + 1))
-            moments.extend((time.total_seconds(), pages) for time in times)
+            for time in (step.after + repeat * step.every for repeat in range(step.repeats + 1)):
+                then = audience.now_in(setup.directory, opened_at + time)
+                moments.append((time.total_seconds(), audience.pages(step.to, step.by, then)))
     moments.extend(
-        (0.0, audience.pages((listener.who,), listener.by, setup.directory))
+        (0.0, audience.pages((listener.who,), listener.by, audience.now_in(setup.directory, opened_at)))
         for listener in plan.listeners
         if "opened" in listener.on and verdict.level >= listener.min_level
     )
@@ -185,16 +157,17 @@ def told(setup: Setup, plan: Plan, verdict: Verdict) -> list[dict[str, Any]]:
 
 
 def _print(found: dict[str, Any]) -> None:
-    for one in found["rejected"]:
-        click.echo(f"  not {safe(one['rule'])!r}: {safe(one['because'])}")
-    if found["level"] is None:
+    for because, ones in groupby(found["rejected"], key=lambda one: str(one["because"])):
+        click.echo(f"  not {', '.join(repr(safe(one['rule'])) for one in ones)}: {safe(because)}")
+    if "waits" in found:
         say(f"The rule {safe(found['rule'])!r} would decide, but waits: {safe(found['waits'])}.")
         return
+    sort = "a request" if found["kind"] == "request" else f"level {found['level']}"
     cause = f", {found['cause_class']} cause" if found["cause_class"] else ""
-    say(
-        f"The rule {safe(found['rule'])!r} decides: level {found['level']}, {found['priority']}, "
-        f"{found['severity']}{cause}."
-    )
+    whose = f" of the {found['attributed_to']}'s" if found["attributed_to"] else ""
+    say(f"The rule {safe(found['rule'])!r} decides: {sort}, {found['priority']}, {found['severity']}{cause}{whose}.")
+    for target in found["targets"]:
+        click.echo(f"Due for {CLOCK_NAMES[target['clock']]}: {target['due']}")
     if not found["notify"]:
         click.echo("Nobody would be told.")
         return

@@ -1,4 +1,4 @@
-"""``sentinel incidents``, ``show`` and ``raise``."""
+"""``sentinel incidents`` and ``show``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from sentinel.cli import completing
-from sentinel.cli.asked import Asked, by_option, daemon_options, pass_asked
+from sentinel.cli.asked import Asked, daemon_options, pass_asked
 from sentinel.cli.client import Daemon
 from sentinel.cli.output import STYLES, local, print_json, safe, safe_lines, say, table
 
@@ -24,7 +23,9 @@ HEADINGS = ("Number", "Priority", "Level", "State", "Service", "Since", "Taken b
 @daemon_options
 @pass_asked
 def incidents(asked: Asked, /, unfinished: bool, state: tuple[str, ...], **filters: Any) -> None:
-    """List incidents, newest first."""
+    """List incidents, newest first; open ones in the order of work: by priority, then by the time left."""
+    if unfinished and not filters["before"]:
+        filters = {name: value for name, value in filters.items() if name != "before"} | {"order": "queue"}
     states = [*state, *(["unfinished"] if unfinished else [])]
     found = Daemon(asked).get("incidents", state=",".join(states), **filters)
     if asked.json:
@@ -56,24 +57,6 @@ def show(asked: Asked, number: str) -> None:
         click.echo("\nMessages")
         rows = [(m["person"] or "-", m["channel"], m["state"], m["tries"], m["error"]) for m in one["messages"]]
         table(("Who", "Channel", "State", "Tries", "Why not"), rows)
-
-
-@click.command("raise")
-@click.argument("title")
-@click.option("--service", default="", shell_complete=completing.services, help="The service it is about.")
-@click.option(
-    "--level", type=click.IntRange(1, 3), default=3, show_default=True, help="3 pages people, 1 only records."
-)
-@click.option("--severity", type=click.Choice(("minor", "major", "blocking")), default=None, help="How bad it is.")
-@click.option("--priority", type=click.Choice(("P1", "P2", "P3", "P4")), default=None, help="How urgent it is.")
-@click.option("--detail", default="", help="What was seen.")
-@click.option("--dedup", default="", help="A name for it: reports of the same name become one incident.")
-@by_option
-@daemon_options
-@pass_asked
-def raise_(asked: Asked, /, **report: Any) -> None:
-    """Open an incident, and tell whom the configuration says."""
-    print_outcome(asked, Daemon(asked).post("incidents", **report))
 
 
 def print_outcome(asked: Asked, one: dict[str, Any]) -> None:
@@ -126,6 +109,22 @@ SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "told": lambda event: f"{_whom(event)}: handed over",
     "not-told": lambda event: f"{_whom(event)} failed: {event['why']}",
     "exhausted": lambda event: f"nobody could be reached: {event['why']}",
+    "pended": lambda event: f"{_who(event)} waits for {event['whom']}: {event['ask']}",
+    "reminded": lambda _event: "who is waited on was reminded",
+    "resumed": lambda event: f"resumed by {_who(event)}" + (f": {event['text']}" if event.get("text") else ""),
+    "workaround-proposed": lambda event: f"workaround proposed by {_who(event)}: {event['text']}",
+    "recategorised": lambda event: (
+        f"recategorised by {_who(event)} from level {event['was_level']}, {event['was_priority']}, "
+        f"to level {event['level']}, {event['priority']}: {event['why']}"
+    ),
+    "cascaded": lambda event: f"taken to level {event['level']} by {_who(event)}: {event['why']}",
+    "target-warned": lambda event: f"target {event['clock']}: {event['percent']:g} % of the time is used up",
+    "target-missed": lambda event: f"target {event['clock']} missed",
+    "outage-exceeded": lambda _event: "the outage lasts longer than is tolerated",
+    "routed": lambda event: "to be done at once" if event["path"] == "immediate" else "receipt sent to the customer",
+    "problem-proposed": lambda event: f"problem proposed: {event['why']}",
+    "problem-judged": lambda event: f"problem {'accepted' if event['accepted'] else 'declined'} by {_who(event)}",
+    "flapped": lambda event: "flapping" if event["on"] else "flaps no more",
     "ticket-linked": lambda event: f"ticket {event['reference']} ({event['backend']})",
 }
 
@@ -158,4 +157,10 @@ def _facts(one: dict[str, Any]) -> list[tuple[str, object]]:
         ("merged into", one["merged_into"]),
         ("rule", one["rule"]),
         ("ticket", ticket.get("reference")),
+        ("waits for", one["waits_for"] and f"{one['waits_for']} since {local(one['pending_since'])}: {one['asked']}"),
+        ("workaround", one["workaround"]),
+        ("instructions", one["instructions"]),
+        ("problem", one["problem"]),
+        ("flapping", "yes" if one["flapping"] else ""),
+        *((f"{due['clock']} by", f"{local(due['due'])}, {due['state']}") for due in one["targets"]),
     ]

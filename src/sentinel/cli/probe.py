@@ -79,7 +79,7 @@ async def run_all(plan: ProbePlan, setup: Setup | None) -> list[Outcome]:
         clock=clock,
         resolver=resolver,
         policy=setup.policy if setup else TargetPolicy(),
-        since=clock.now(),
+        since=lambda _name: clock.now(),
         heard=lambda _name: (None, ""),
         lagging=lambda _seconds: False,
         bug=lambda _where: None,

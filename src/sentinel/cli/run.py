@@ -15,8 +15,10 @@ from sentinel.cli.asked import Asked, configuration_option, pass_asked
 @click.pass_context
 def run(context: click.Context, asked: Asked, demo: bool, socket: str) -> None:
     """Run the daemon until SIGTERM; SIGHUP makes it read its configuration again."""
+    import gc
     from pathlib import Path
 
+    gc.disable()  # Next to nothing becomes garbage while all is loaded; the daemon turns it on when it runs.
     from sentinel import service
 
     context.exit(service.run(asked.config_path(), practice=demo, control=Path(socket) if socket else None))

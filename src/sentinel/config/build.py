@@ -12,13 +12,17 @@ from typing import Any, Final, cast
 
 from sentinel import rules
 from sentinel.config import model as m
-from sentinel.config.checks import address_of, audience_of
+from sentinel.config.calendars import BUSINESS, Calendars
+from sentinel.config.checks import address_of
+from sentinel.config.contracts import Contracts
 from sentinel.config.fields import HostPort
-from sentinel.config.opening import Opening
+from sentinel.config.handling import IncidentRules, Tolerance
+from sentinel.config.rotas import rota_of
+from sentinel.config.ruling import rules_of
 from sentinel.config.sections import Config, Kinded
 from sentinel.config.timing import timing_of
 from sentinel.core.model import Channel, Directory, Listener, Person, Plan, Step, Verdict
-from sentinel.probes import ALIASES
+from sentinel.core.sla import Contract
 from sentinel.probes.base import ProbeKind
 from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import Confirm, ProbePlan
@@ -49,6 +53,8 @@ class ServicePlan:
     id: str
     name: str
     customer: str
+    sla: str
+    outage_tolerated: timedelta | None
     escalation: str
     runbook: str
     runbook_expected: timedelta | None
@@ -76,6 +82,8 @@ class Setup:
     resolvers: tuple[HostPort, ...]
     probes: dict[str, ProbePlan]
     channels: dict[str, ChannelPlan]
+    calendars: Calendars
+    contracts: Contracts
     services: dict[str, ServicePlan]
     directory: Directory
     rules: tuple[rules.Rule, ...]
@@ -85,9 +93,9 @@ class Setup:
     last_resort: tuple[str, ...]
     last_resort_by: tuple[str, ...]
     tickets: Tickets
-    close_after_days: int
-    reopen_within: timedelta
+    incidents: IncidentRules
     modules: Path | None
+    folder: Path
     hash: str
 
     @property
@@ -101,8 +109,17 @@ class Setup:
         return {name: timedelta(seconds=channel.retry_for_s) for name, channel in self.channels.items()}
 
     def close_by(self, resolved_at: datetime) -> datetime:
-        """Return when an incident resolved now closes by itself (rule LIF-7)."""
-        return Opening(self.site.timezone, self.site.country or "").after(resolved_at, self.close_after_days)
+        """Return when an incident resolved now closes by itself: so many business days later (rule LIF-7)."""
+        return self.calendars.time(BUSINESS).add_days(resolved_at, self.incidents.close_after.days)
+
+    def remind_at(self, since: datetime) -> datetime:
+        """Return when whom the work waits for since a moment is reminded, in business time (rule LIF-4)."""
+        return self.calendars.time(BUSINESS).after(since, self.incidents.remind_pending)
+
+    def contract_of(self, service: str) -> Contract | None:
+        """Return the contract of a service; nothing when it has none (rule SLA-9)."""
+        entry = self.services.get(service)
+        return self.contracts[entry.sla] if entry is not None and entry.sla else None
 
     def plan_for(self, service: str, verdict: Verdict) -> Plan:
         """Return what is to happen with an incident of a service: who is told when, who listens, which ticket.
@@ -110,7 +127,8 @@ class Setup:
         A service without an escalation of its own has the one called ``default``. A group that the rule names is
         told too: at once when there is no escalation, otherwise as a listener.
         """
-        entry = self.services.get(service)
+        entry, incidents = self.services.get(service), self.incidents
+        contacts = entry.contacts if entry else {}
         ladder = self.escalations.get((entry.escalation if entry else "") or DEFAULT_ESCALATION, ())
         listeners = tuple(one for one in self.recipients if not one.services or service in one.services)
         if verdict.group and not ladder:
@@ -124,6 +142,18 @@ class Setup:
             last_resort_by=self.last_resort_by,
             ticket=self.tickets.backend if verdict.level >= self.tickets.min_level else "",
             runbook=entry.runbook if entry else "",
+            manager=contacts.get("incident_manager", ()),
+            operations=contacts.get("operations", ()) if verdict.level >= incidents.receipt_min_level else (),
+            intervention=contacts.get("intervention", contacts.get("technical", ())),
+            expected=entry.runbook_expected if entry else None,
+            immediate_within=incidents.immediate_within,
+            cascade_after=incidents.cascade_after or None,
+            cascade_ticket=self.tickets.backend,
+            problem_after=incidents.problems.after,
+            problem_unknown_cause=incidents.problems.unknown_cause,
+            flap_changes=incidents.flapping.changes,
+            flap_within=incidents.flapping.within,
+            outage_tolerated=entry.outage_tolerated if entry else None,
         )
 
 
@@ -157,9 +187,10 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
     single: Mapping[str, Any] = config.single
     told = cast(m.Watchdog, single["watchdog"]).self_alert
     tickets = cast(m.Tickets, single["tickets"])
-    incidents = cast(m.IncidentRules, single["incidents"])
+    incidents = cast(IncidentRules, single["incidents"])
     targets = cast(m.TargetRules, single["target_policy"])
     server = cast(m.Server, single["server"])
+    calendars = Calendars(config.calendars, config.site.timezone, config.site.country or "")
     return Setup(
         site=config.site,
         server=server,
@@ -169,18 +200,20 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
         resolvers=config.ordered.resolvers,
         probes={name: _probe(name, entry, config) for name, entry in config.probes.items()},
         channels={name: _channel(name, entry) for name, entry in config.channels.items()},
+        calendars=calendars,
+        contracts=Contracts(config.sla, calendars),
         services={name: _service(name, entry) for name, entry in config.services.items()},
-        directory=_directory(config),
-        rules=tuple(_rule(number, entry, config) for number, entry in config.rules),
+        directory=_directory(config, calendars),
+        rules=rules_of(config),
         group_by=config.ordered.group_by,
         escalations={name: tuple(map(_step, entry.steps)) for name, entry in config.escalations.items()},
         recipients=tuple(_listener(entry) for _, entry in config.recipients),
         last_resort=told.to,
         last_resort_by=told.by,
         tickets=Tickets(TICKETS[tickets.backend], tickets.open.min_level),
-        close_after_days=incidents.close_after.days,
-        reopen_within=incidents.reopen_within,
+        incidents=incidents,
         modules=folder / server.probe.modules if server.probe.modules else None,
+        folder=folder,
         hash=digest,
     )
 
@@ -237,10 +270,14 @@ def _channel(name: str, entry: Kinded) -> ChannelPlan:
 
 def _service(name: str, entry: m.ServiceEntry) -> ServicePlan:
     runbook = entry.runbook
+    # Rule SLA-9: without a contract nothing was promised, unless somebody wrote it.
+    tolerance = entry.tolerance or (Tolerance() if entry.sla else None)
     return ServicePlan(
         id=name,
         name=entry.name or name,
         customer=entry.customer or "",
+        sla=entry.sla,
+        outage_tolerated=tolerance.outage if tolerance else None,
         escalation=entry.escalation,
         runbook=runbook.url if isinstance(runbook, m.Runbook) else runbook or "",
         runbook_expected=runbook.expected if isinstance(runbook, m.Runbook) else None,
@@ -249,7 +286,7 @@ def _service(name: str, entry: m.ServiceEntry) -> ServicePlan:
     )
 
 
-def _directory(config: Config) -> Directory:
+def _directory(config: Config, calendars: Calendars) -> Directory:
     people = {name: _person(name, entry, config.site) for name, entry in config.people.items()}
     groups: dict[str, tuple[str, ...]] = {}
     for name, group in config.groups.items():
@@ -260,7 +297,11 @@ def _directory(config: Config) -> Directory:
         name: Channel(name=name, address=cast(Any, address_of(entry)), fallback=entry.shared.fallback)
         for name, entry in config.channels.items()
     }
-    return Directory(people=people, groups=groups, channels=channels)
+    told = cast(m.Watchdog, config.single["watchdog"]).self_alert.to
+    rotas = {
+        name: rota_of(name, entry, calendars, config.site.timezone, told) for name, entry in config.rotas.items()
+    }
+    return Directory(people=people, groups=groups, channels=channels, rotas=rotas)
 
 
 def _person(name: str, entry: m.PersonEntry, site: m.Site) -> Person:
@@ -290,37 +331,6 @@ def _mailboxes(name: str, group: m.GroupEntry, site: m.Site) -> list[Person]:
         )
         for address in group.email
     ]
-
-
-def _rule(number: int, entry: m.RuleEntry, config: Config) -> rules.Rule:
-    asked = entry.match
-    return rules.Rule(
-        name=entry.name or f"rule {number + 1}",
-        match=rules.Match(
-            probe=asked.probe,
-            type=tuple(canonical(kind) for kind in asked.type),
-            service=asked.service,
-            reason=asked.reason,
-            source=asked.source,
-            target=asked.target,
-            functional=asked.functional,
-            labels=dict(asked.labels),
-        ),
-        when_failing=entry.when.failing if entry.when else None,
-        for_s=entry.for_.total_seconds(),
-        level=entry.level,
-        severity=entry.severity,
-        priority=entry.priority,
-        cause_class=entry.cause,
-        group=audience_of(entry.group, config) if entry.group else "",
-        title=entry.title,
-        dedup=entry.dedup,
-    )
-
-
-def canonical(kind: str) -> str:
-    """Return the name of a kind that an alias stands for."""
-    return ALIASES.get(kind, kind)
 
 
 def _step(entry: m.StepEntry) -> Step:

@@ -10,20 +10,25 @@ from typing import Final, cast
 from sentinel import probes as probe_kinds
 from sentinel.channels.base import ChannelKind
 from sentinel.config import model as m
+from sentinel.config import rota_checks
+from sentinel.config.calendars import NAMES as CALENDARS
+from sentinel.config.contract_checks import faults_of
 from sentinel.config.errors import Mistakes, Path, Place
 from sentinel.config.explain import key_place, place_of
-from sentinel.config.opening import holidays_of
 from sentinel.config.quantities import write_duration
 from sentinel.config.sections import Config, Kinded
 from sentinel.config.timing import Timing, timing_of
 from sentinel.config.words import quoted
 from sentinel.core.matching import like
 from sentinel.probes.base import ProbeKind
+from sentinel.rules import calendar_of
 
 CRITICAL_INTERVAL_MAX: Final = timedelta(minutes=5)
 DETECTION_USUAL_MAX: Final = timedelta(minutes=5, seconds=30)
 NAMED_MAX: Final = 5
 CHOSEN: Final = {"email": "email", "sms": "mobile"}  # what the option `as` of a channel says of the address it wants
+# What rules may call a probe of data integrity (rule CLS-11), before there is a kind of that name.
+INTEGRITY: Final = "integrity"
 
 
 class Checker:
@@ -37,7 +42,9 @@ class Checker:
 
     def check(self) -> None:
         """Note everything that does not fit."""
-        self._country()
+        for fault in (*faults_of(self.config), *rota_checks.faults_of(self.config)):
+            self._wrong(*fault)
+        self._fillers()
         self._people_and_groups()
         self._channels()
         self._services()
@@ -68,11 +75,11 @@ class Checker:
 
     def _audience(self, word: str, path: Path) -> bool:
         kind, colon, name = word.rpartition(":")
-        if colon and kind != "group":
-            self._wrong(path, f"{quoted(word)} is not an audience", "write a person, or `group:NAME`")
+        if colon and kind not in {"group", "rota"}:
+            self._wrong(path, f"{quoted(word)} is not an audience", "write a person, `group:NAME` or `rota:NAME`")
             return False
         if colon:
-            return self._named("groups", name, path)
+            return self._named(f"{kind}s", name, path)
         if word not in self.config.names["people"] and word in self.config.names["groups"]:
             self._wrong(path, f"unknown person {quoted(word)}", f"write `group:{word}`")
             return False
@@ -80,15 +87,6 @@ class Checker:
 
     def _each(self, words: Iterable[str], path: Path) -> Iterator[tuple[str, Path]]:
         return ((word, (*path, number)) for number, word in enumerate(words))
-
-    def _country(self) -> None:
-        country = self.config.site.country
-        try:
-            if country:
-                holidays_of(country)
-        except LookupError:
-            what = f"no public holidays are known of {quoted(country)}"
-            self._wrong(("site", "country"), what, "write `FR`, or `FR-57` for a region")
 
     # ---------------------------------------------------------------------------------------- people, groups, channels
 
@@ -99,7 +97,8 @@ class Checker:
                     self._fits(name, channel, path)
         for name, group in self.config.groups.items():
             for member, path in self._each(group.members, ("groups", name, "members")):
-                self._named("people", member, path)
+                kind, _, rota = member.rpartition(":")
+                self._named("rotas" if kind == "rota" else "people", rota if kind == "rota" else member, path)
 
     def _fits(self, person: str, channel: str, path: Path) -> None:
         wanted = self._way_of.get(channel, "")
@@ -138,7 +137,7 @@ class Checker:
                     self._audience(word, path)
 
     def _rules(self) -> None:
-        kinds = {*probe_kinds.KINDS, *probe_kinds.ALIASES}
+        kinds = {*probe_kinds.KINDS, *probe_kinds.ALIASES, INTEGRITY}
         catch_all: tuple[str, Place] | None = None
         for number, rule in self.config.rules:
             path: Path = ("rules", number)
@@ -152,6 +151,9 @@ class Checker:
                 self._patterns(section, getattr(rule.match, section), known, (*path, "match", section))
             self._patterns("type", rule.match.type, kinds, (*path, "match", "type"))
             self._reasons(rule.match, (*path, "match", "reason"))
+            calendars = self.config.names["calendars"] | CALENDARS
+            words = (calendar_of(word) for word in rule.match.during)
+            self._patterns("calendar", words, calendars, (*path, "match", "during"))
             if rule.group:
                 group = (
                     rule.group
@@ -163,7 +165,7 @@ class Checker:
     def _patterns(self, what: str, words: Iterable[str], known: Iterable[str], path: Path) -> None:
         names = frozenset(known)
         for word, at in self._each(words, path):
-            if word in names or ("*" in word and any(like(name, word) for name in names)):
+            if not word or word in names or ("*" in word and any(like(name, word) for name in names)):
                 continue
             place, _, found, _ = place_of(self.config.root, at)
             self.mistakes.unknown(place, found, f"unknown {what} {quoted(word)}", (word, sorted(names)))
@@ -251,6 +253,10 @@ class Checker:
         told = cast(m.Watchdog, self.config.single["watchdog"]).self_alert
         self._told(told.to, told.by, ("watchdog", "self_alert", "to"), ("watchdog", "self_alert"))
 
+    def _fillers(self) -> None:
+        for name, rota in self.config.rotas.items():
+            self._told(rota.fill_to, (), ("rotas", name, "fill_to"), ("rotas", name))
+
     def _step(self, to: tuple[str, ...], by: tuple[str, ...], path: Path) -> None:
         self._told(to, by, (*path, "to"), path)
 
@@ -281,7 +287,7 @@ class Checker:
             return  # All can be reached, or the entry is wrong, and that is told there.
         by = f"by {' or '.join(f'`{channel}`' for channel in channels)}" if channels else "by any channel"
         if missed == len(held):
-            where = "" if word.startswith("group:") else f" at people.{word}"
+            where = "" if ":" in word else f" at people.{word}"
             need = f"add {' or '.join(f'`{way}`' for way in sorted(ways))}{where}" if ways else "add one to `channels`"
             self._wrong(path, f"{quoted(word)} cannot be reached {by}", need)
         else:
@@ -296,10 +302,22 @@ class Checker:
             group = self.config.groups.get(name)
             members = group.members if group else ()
             yield from (frozenset({"email"}) for _ in (group.email if group else ()))
+        if kind == "rota":
+            members = self._on_call(name)
         for member in members:
+            if member.startswith("rota:"):
+                yield from self._addresses(member)
             person = self.config.people.get(member)
             if person is not None:
                 yield frozenset(way for way in ("email", "mobile") if getattr(person, way))
+
+    def _on_call(self, name: str) -> Iterable[str]:
+        """Return everybody whom the configuration may put on call."""
+        rota = self.config.rotas.get(name)
+        if rota is None:
+            return ()
+        named = [person for turns in rota.turns() for person in turns.order]
+        return dict.fromkeys([*named, *(override.who for override in rota.overrides)])
 
 
 def address_of(entry: Kinded) -> str:

@@ -142,7 +142,7 @@ def _value_error(_value: Any, context: dict[str, Any]) -> tuple[str, str]:
 
 
 def _literal(value: Any, context: dict[str, Any]) -> tuple[str, str]:
-    words = sorted(_WORD.findall(str(context["expected"]))) or [
+    words = sorted(filter(None, _WORD.findall(str(context["expected"])))) or [  # "" stands for what is not given
         word.strip() for word in str(context["expected"]).replace(" or ", ",").split(",")
     ]
     if not isinstance(value, str):

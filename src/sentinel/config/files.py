@@ -17,7 +17,9 @@ FILE_MAX_BYTES: Final = 4 << 20
 FILES_MAX: Final = 1000
 
 # Sections whose entries have names: several files may add to them. All others are given once.
-NAMED: Final = frozenset({"channels", "escalations", "groups", "people", "probes", "services"})
+NAMED: Final = frozenset(
+    {"calendars", "channels", "escalations", "groups", "people", "probes", "rotas", "services", "sla"}
+)
 
 
 @dataclass(slots=True)

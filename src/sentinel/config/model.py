@@ -9,8 +9,11 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from sentinel.config.base import Country, Section
+from sentinel.config.calendars import CalendarEntry
+from sentinel.config.contracts import ContractEntry
 from sentinel.config.fields import (
     CidrNetwork,
     Count,
@@ -24,11 +27,15 @@ from sentinel.config.fields import (
     TimeZoneName,
     Url,
     quoted,
+    write_duration,
     wrong,
 )
+from sentinel.config.handling import IncidentRules, Tolerance
 from sentinel.config.quantities import read_whole
-from sentinel.config.readings import Listen, OpeningDays, Repeats, Resolver, StorageUrl, When
+from sentinel.config.readings import Listen, Repeats, Resolver, StorageUrl, When
+from sentinel.config.rotas import RotaEntry
 from sentinel.core.model import Language, Priority, Severity, Unless
+from sentinel.rules.words import CAUSES
 
 INTERVAL_MAX: Final = timedelta(days=31)
 TIMEOUT_MAX: Final = timedelta(minutes=10)
@@ -37,15 +44,23 @@ TEXT_MAX_CHARS: Final = 500
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX_CHARS)]
 LevelField = Annotated[Literal[1, 2, 3], BeforeValidator(read_whole)]
 Side = Literal["provider", "customer", "partner"]
-Moment = Literal["opened", "acknowledged", "escalated", "resolved", "reopened", "closed"]
+Moment = Literal[
+    "opened",
+    "acknowledged",
+    "escalated",
+    "raised",
+    "resolved",
+    "reopened",
+    "closed",
+    "pending",
+    "resumed",
+    "recategorised",
+    "workaround",
+    "sla_warning",
+    "sla_breach",
+]
 Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=INTERVAL_MAX)]
 Timeout = Annotated[Duration, Field(ge=timedelta(milliseconds=1), le=TIMEOUT_MAX)]
-
-
-class Section(BaseModel):
-    """The base of all that stands in the file: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # --------------------------------------------------------------------------------------------- the site and its server
@@ -58,7 +73,7 @@ class Site(Section):
     url: Url | None = None
     timezone: TimeZoneName = "Europe/Paris"
     language: Language = "fr"
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")] | None = None
+    country: Country | None = None
 
 
 class MetricsPage(Section):
@@ -66,6 +81,7 @@ class MetricsPage(Section):
 
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$", max_length=200)] = "/metrics"
     allow: OneOrMany[CidrNetwork] = Field(default=("127.0.0.0/8", "::1/128"), validate_default=True)
+    people: Flag = True
 
 
 class ProbePage(Section):
@@ -214,6 +230,8 @@ class ServiceEntry(Section):
 
     name: Text | None = None
     customer: Text | None = None
+    sla: str = ""
+    tolerance: Tolerance | None = None
     escalation: str = ""
     runbook: Runbook | Text | None = None
     redundancy: Flag = False
@@ -223,9 +241,21 @@ class ServiceEntry(Section):
 # --------------------------------------------------------------------------------------------------- what is to happen
 
 
-class RuleMatch(Section):
-    """What a rule asks for: all of it must hold; within one line one value is enough."""
+def whole_days(value: timedelta) -> timedelta:
+    """Refuse a part of a day: dates have none."""
+    if value % timedelta(days=1):
+        raise wrong(f"'{write_duration(value)}' is not a number of days", "write it as `5d`")
+    return value
 
+
+Days = Annotated[Duration, AfterValidator(whole_days)]
+Grade = Literal["high", "medium", "low", ""]
+
+
+class RuleMatch(Section):
+    """What a rule asks for: all of it must hold; within one line one value is enough; ``""`` is what is not given."""
+
+    kind: OneOrMany[Literal["incident", "request"]] = ()
     probe: OneOrMany[str] = ()
     type: OneOrMany[str] = ()
     service: OneOrMany[str] = ()
@@ -233,7 +263,18 @@ class RuleMatch(Section):
     target: OneOrMany[str] = ()
     source: OneOrMany[Literal["probe", "person", "alert"]] = ()
     functional: Flag | None = None
+    asset: OneOrMany[str] = ()
+    category: OneOrMany[str] = ()
+    scope: OneOrMany[Literal["company", "site", "department", "management", "user", ""]] = ()
+    symptom: OneOrMany[Literal["down", "degraded", "unreachable", ""]] = ()
+    impact: OneOrMany[Grade] = ()
+    urgency: OneOrMany[Grade] = ()
+    wanted_after: Days | None = None
+    during: OneOrMany[str] = ()
     labels: dict[str, OneOrMany[str]] = {}
+
+
+Cause = Literal["intrinsic", "extrinsic", *CAUSES]  # type: ignore[valid-type]  # mypy knows no unpacking here
 
 
 class RuleEntry(Section):
@@ -246,7 +287,7 @@ class RuleEntry(Section):
     level: LevelField | None = None
     severity: Severity | None = None
     priority: Priority | None = None
-    cause: Literal["intrinsic", "extrinsic"] | None = None
+    cause: Cause | None = None
     group: str = ""
     title: str = Field("", max_length=TEXT_MAX_CHARS)
     dedup: str = Field("", max_length=TEXT_MAX_CHARS)
@@ -305,13 +346,6 @@ class Watchdog(Section):
     self_alert: SelfAlert = SelfAlert()
 
 
-class IncidentRules(Section):
-    """When a resolved incident closes by itself, and how long a fault that comes back reopens it (rule LIF-7)."""
-
-    close_after: OpeningDays = OpeningDays(2)
-    reopen_within: Duration = timedelta(minutes=30)
-
-
 class Version(Section):
     """Not a section, but checked like one."""
 
@@ -337,6 +371,9 @@ NAMED: Final[dict[str, type[Section]]] = {
     "services": ServiceEntry,
     "probes": ProbeEntry,
     "escalations": EscalationEntry,
+    "calendars": CalendarEntry,
+    "sla": ContractEntry,
+    "rotas": RotaEntry,
 }
 LISTED: Final[dict[str, type[Section]]] = {"rules": RuleEntry, "recipients": RecipientEntry}
 

@@ -39,7 +39,7 @@ def json_schema() -> dict[str, Any]:
     properties: dict[str, Any] = {"version": {"const": 1}, "include": _one_or_many({"type": "string"})}
     for name, section in m.SINGLE.items():
         properties[name] = _or_nothing(_put(definitions, name, section))
-    for name in ("people", "groups", "services"):
+    for name in ("people", "groups", "services", "calendars", "sla", "rotas"):
         properties[name] = _named(_or_nothing(_put(definitions, name, m.NAMED[name])))
     steps = {"type": "array", "items": _put(definitions, "step", m.StepEntry), "minItems": 1}
     properties["escalations"] = _named({"anyOf": [steps, _put(definitions, "escalation", m.EscalationEntry)]})

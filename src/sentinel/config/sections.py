@@ -15,11 +15,15 @@ from sentinel import channels as channel_kinds
 from sentinel import probes as probe_kinds
 from sentinel.channels.base import ChannelKind
 from sentinel.config import model as m
+from sentinel.config.base import Section
+from sentinel.config.calendars import CalendarEntry
+from sentinel.config.contracts import ContractEntry
 from sentinel.config.errors import Mistakes, Path
 from sentinel.config.explain import Explainer, place_of
 from sentinel.config.fields import Secret
 from sentinel.config.nodes import Mapping, Node, Scalar, Sequence
 from sentinel.config.references import References
+from sentinel.config.rotas import RotaEntry
 from sentinel.config.words import quoted
 from sentinel.probes.base import ProbeKind
 
@@ -52,6 +56,9 @@ class Config:
     groups: dict[str, m.GroupEntry] = field(default_factory=dict)
     services: dict[str, m.ServiceEntry] = field(default_factory=dict)
     escalations: dict[str, m.EscalationEntry] = field(default_factory=dict)
+    calendars: dict[str, CalendarEntry] = field(default_factory=dict)
+    sla: dict[str, ContractEntry] = field(default_factory=dict)
+    rotas: dict[str, RotaEntry] = field(default_factory=dict)
     channels: dict[str, Kinded] = field(default_factory=dict)
     probes: dict[str, Kinded] = field(default_factory=dict)
     rules: list[tuple[int, m.RuleEntry]] = field(default_factory=list)
@@ -170,7 +177,7 @@ class Reader:
     def _channel(self, node: Node, path: Path) -> Kinded | None:
         return self._kinded(node, path, m.ChannelEntry, _CHANNELS)
 
-    def _kinded(self, node: Node, path: Path, shared_model: type[m.Section], table: _Kinds) -> Kinded | None:
+    def _kinded(self, node: Node, path: Path, shared_model: type[Section], table: _Kinds) -> Kinded | None:
         kind = self._kind(node, path, table)
         raw = self.references.plain(node, path)
         if not isinstance(raw, dict):
