@@ -9,10 +9,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sentinel.web import incidents, lifecycle, pages, probes
+from sentinel.web import incidents, lifecycle, oncall, pages, probes, signals
 from sentinel.web.bodies import BODY_MAX_BYTES
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.guard import Route, add_headers, answer_problems, guarded
+from sentinel.web.telemetry import telemetry
 
 SHUTDOWN_WITHIN_S = 5.0
 KEEPALIVE_S = 75.0
@@ -32,11 +33,20 @@ def routes(metrics_path: str) -> list[Route]:
         Route("POST", f"{API}/incidents", incidents.raise_incident),
         Route("GET", f"{API}/incidents/{{number}}", incidents.show_incident),
         *(Route("POST", f"{API}/incidents/{{number}}/{name}", act) for name, act in incidents.ACTIONS.items()),
+        Route("POST", f"{API}/signals", signals.raise_signal),
         Route("GET", f"{API}/probes", probes.list_probes),
         Route("POST", f"{API}/probes/{{name}}/run", probes.run_probe),
         Route("GET", f"{API}/silences", probes.list_silences),
         Route("POST", f"{API}/silences", probes.add_silence),
         Route("DELETE", f"{API}/silences/{{id}}", probes.expire_silence),
+        Route("GET", f"{API}/oncall", oncall.list_on_call),
+        Route("GET", f"{API}/oncall/shifts", oncall.list_shifts),
+        Route("GET", f"{API}/oncall/changes", oncall.list_changes),
+        Route("POST", f"{API}/oncall/changes/{{id}}/undo", oncall.undo),
+        Route("POST", f"{API}/oncall/{{rota}}/fill", oncall.fill),
+        Route("POST", f"{API}/oncall/{{rota}}/swap", oncall.swap),
+        Route("GET", "/oncall/{rota}.ics", oncall.rota_feed),
+        Route("GET", "/oncall/people/{person}.ics", oncall.person_feed),
         Route("POST", f"{API}/people/{{id}}/test", probes.test_person),
         Route("GET", f"{API}/messages", probes.list_messages),
         Route("POST", f"{API}/reload", lifecycle.reload_api),
@@ -56,7 +66,7 @@ def routes(metrics_path: str) -> list[Route]:
 
 def build(context: Context) -> web.Application:
     """Make the application. The path of the metrics is the one configured at the start."""
-    app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[answer_problems])
+    app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[telemetry, answer_problems])
     app[CONTEXT] = context
     app[lifecycle.RUNNING] = lifecycle.Running()
     for route in routes(context.settings().metrics_path):

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from sentinel.core.model import Directory, Language, Result
+from sentinel.core.model import Directory, Language, Result, Verdict
+from sentinel.rules import Facts, classify
 
 if TYPE_CHECKING:
     from sentinel.engine.desk import Desk
     from sentinel.engine.live import Live
+    from sentinel.engine.rotas import Rotas
     from sentinel.store.base import ResultStore, Store
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -86,11 +88,14 @@ class Context:
     ``read`` runs a blocking read of the store in a reader thread. ``heard`` keeps that a heartbeat called, with its
     failure if it reported one, and returns when that is on disk. ``probe_once`` runs all targets of a probe now, and
     returns nothing for a name that is not configured. ``notify_test`` raises ``KeyError`` for a person nobody knows.
-    ``blackbox`` answers ``/probe``, given its query and the headers.
+    ``blackbox`` answers ``/probe``, given its query and the headers. ``served`` is told of each request: the pattern
+    of its path, its method, the code of the answer and the seconds it took. ``classify`` says what the rules make of
+    a report, ``words`` which values of a label they ask for.
     """
 
     settings: Callable[[], Settings]
     desk: Desk
+    rotas: Rotas
     store: Store
     results: ResultStore
     live: Live
@@ -103,6 +108,9 @@ class Context:
     probe_once: Callable[[str], Awaitable[list[Result] | None]]
     notify_test: Callable[[str], Awaitable[list[Delivered]]]
     blackbox: Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[ProbeAnswer]]
+    served: Callable[[str, str, int, float], None] = lambda *_: None
+    classify: Callable[[Facts], Verdict | None] = lambda facts: classify(facts, (), ())
+    words: Callable[[str], tuple[str, ...]] = lambda _label: ()
 
 
 CONTEXT = web.AppKey("CONTEXT", Context)

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, get_args
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from sentinel.core import commands as c
-from sentinel.core.model import Level, Phase, Priority, Severity, Signal, Verdict
+from sentinel.core.model import CauseClass, Level, Phase, Priority, Severity, Signal, Verdict
 from sentinel.core.state import Incident
 from sentinel.rules import PRIORITY_OF, SEVERITY_OF, USUAL
-from sentinel.web import bodies, peers, people
+from sentinel.web import bodies, handling, peers, people
 from sentinel.web.bodies import Body, Labels, Name, Text
 from sentinel.web.context import CONTEXT, Context
+from sentinel.web.ordering import number_of, ordered, queued
 from sentinel.web.problem import Problem
 from sentinel.web.views import IncidentPage, incident_page, incident_view
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 UNFINISHED = "unfinished"
+QUEUE = "queue"
+ORDERS = ("newest", QUEUE)
 LIST_DEFAULT = 100
 LIST_MAX = 1000
 MESSAGES_MAX = 500
-NUMBER = re.compile(r"(?:INC-)?([1-9][0-9]{0,11})", re.IGNORECASE)
+EXPECTED_MAX_S = 86_400.0
 
 
 class Raise(Body, frozen=True):
-    """A person reports an incident. ``dedup`` joins reports of the same thing; without it each opens its own."""
+    """A person reports an incident. ``dedup`` joins reports of the same thing; without it each opens its own.
+
+    ``expected_s`` is the operator's estimate of how long it takes; it decides the path (rule LIF-2).
+    """
 
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=bodies.TITLE_MAX_CHARS)]
     by: Name = ""
@@ -40,6 +47,7 @@ class Raise(Body, frozen=True):
     priority: Priority | None = None
     labels: Labels = {}
     dedup: Name = ""
+    expected_s: Annotated[float, msgspec.Meta(gt=0, le=EXPECTED_MAX_S)] | None = None
 
 
 class Who(Body, frozen=True):
@@ -53,7 +61,14 @@ class Said(Body, frozen=True):
 
     by: Name = ""
     text: Text = ""
+
+
+class Resolution(Said, frozen=True):
+    """Somebody says that service is back: whether by a workaround only, why it failed, what the runbook must say."""
+
     workaround_only: bool = False
+    cause_class: CauseClass | None = None
+    instructions: Text = ""
 
 
 class Into(Body, frozen=True):
@@ -71,9 +86,13 @@ class Holding(Body, frozen=True):
 
 
 async def list_incidents(request: web.Request) -> web.Response:
-    """List incidents, newest first."""
+    """List incidents, newest first, or in the order of work."""
     context = request.app[CONTEXT]
-    bodies.known_parameters(request, "state", "service", "limit", "before")
+    bodies.known_parameters(request, "state", "service", "limit", "before", "order")
+    if request.query.get("order", ORDERS[0]) not in ORDERS:
+        raise Problem(400, f"`order` must be one of {', '.join(ORDERS)}.")
+    if request.query.get("order") == QUEUE:
+        return bodies.json([incident_view(state) for state in _queue(request)])
     before = request.query.get("before", "")
     found: list[Incident] = await context.read(
         context.store.incidents,
@@ -83,6 +102,20 @@ async def list_incidents(request: web.Request) -> web.Response:
         service=bodies.line(request.query.get("service", "")),
     )
     return bodies.json([incident_view(state) for state in found])
+
+
+def _queue(request: web.Request) -> list[Incident]:
+    """Return the unfinished incidents in the order of work (rule LIF-1); they are all in memory."""
+    phases = _phases(request.query.getall("state", []))
+    service = bodies.line(request.query.get("service", ""))
+    if request.query.get("before"):
+        raise Problem(400, "`before` goes with `order=newest` only.")
+    found = (
+        state
+        for state in request.app[CONTEXT].desk.open()
+        if (not phases or state.phase in phases) and service in {"", state.service}
+    )
+    return queued(found)[: bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)]
 
 
 async def show_incident(request: web.Request) -> web.Response:
@@ -140,7 +173,10 @@ async def raise_incident(request: web.Request) -> web.Response:
         title=title,
         dedup=key,
     )
-    state = await context.desk.report(signal, verdict, requester=by)
+    plan = context.desk.policy.plan_for(signal.service, verdict)
+    if body.expected_s is not None:
+        plan = replace(plan, expected=timedelta(seconds=body.expected_s))
+    state = await context.desk.report(signal, verdict, requester=by, plan=plan)
     response = bodies.json(incident_view(state), status=201)
     response.headers["Location"] = f"/api/v1/incidents/{state.number}"
     return response
@@ -150,38 +186,40 @@ async def acknowledge(request: web.Request) -> web.Response:
     """Take an incident."""
     body = await bodies.read(request, Who)
     via = "cli" if peers.on_control_socket(request) else "api"
-    return await _ordered(request, c.Acknowledge(by=people.acting(request, body.by), via=via))
+    return await ordered(request, c.Acknowledge(by=people.acting(request, body.by), via=via))
 
 
 async def note(request: web.Request) -> web.Response:
     """Add a note."""
     body = await bodies.read(request, Said)
-    return await _ordered(request, c.Note(by=people.acting(request, body.by), text=bodies.lines(body.text)))
+    return await ordered(request, c.Note(by=people.acting(request, body.by), text=bodies.lines(body.text)))
 
 
 async def resolve(request: web.Request) -> web.Response:
     """Say that service is back."""
-    body = await bodies.read(request, Said)
+    body = await bodies.read(request, Resolution)
     context = request.app[CONTEXT]
     command = c.Resolve(
         by=people.acting(request, body.by),
         text=bodies.lines(body.text),
         close_by=context.desk.close_by(context.now()),
         workaround_only=body.workaround_only,
+        instructions=bodies.lines(body.instructions),
+        cause_class=body.cause_class,
     )
-    return await _ordered(request, command)
+    return await ordered(request, command)
 
 
 async def reopen(request: web.Request) -> web.Response:
     """Say that it was not over."""
     body = await bodies.read(request, Said)
-    return await _ordered(request, c.Reopen(by=people.acting(request, body.by), why=bodies.lines(body.text)))
+    return await ordered(request, c.Reopen(by=people.acting(request, body.by), why=bodies.lines(body.text)))
 
 
 async def close(request: web.Request) -> web.Response:
     """Confirm that it is over."""
     body = await bodies.read(request, Said)
-    return await _ordered(request, c.Close(by=people.acting(request, body.by), why=bodies.lines(body.text)))
+    return await ordered(request, c.Close(by=people.acting(request, body.by), why=bodies.lines(body.text)))
 
 
 async def hold(request: web.Request) -> web.Response:
@@ -189,7 +227,7 @@ async def hold(request: web.Request) -> web.Response:
     body = await bodies.read(request, Holding)
     context = request.app[CONTEXT]
     close_by = None if body.on else context.desk.close_by(context.now())
-    return await _ordered(request, c.Hold(by=people.acting(request, body.by), on=body.on, close_by=close_by))
+    return await ordered(request, c.Hold(by=people.acting(request, body.by), on=body.on, close_by=close_by))
 
 
 async def merge(request: web.Request) -> web.Response:
@@ -208,24 +246,8 @@ ACTIONS: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
     "close": close,
     "hold": hold,
     "merge": merge,
+    **handling.ACTIONS,
 }
-
-
-def number_of(text: str) -> str:
-    """Return an incident's number as it is written, from ``INC-42``, ``inc-42`` or ``42``.
-
-    Raises:
-        Problem: 404 it is no number.
-    """
-    found = NUMBER.fullmatch(text)
-    if found is None:
-        raise Problem(404, f"`{bodies.line(text)}` is not the number of an incident.")
-    return f"INC-{found[1]}"
-
-
-async def _ordered(request: web.Request, command: c.Command) -> web.Response:
-    state = await request.app[CONTEXT].desk.order(number_of(request.match_info["number"]), command)
-    return bodies.json(incident_view(state))
 
 
 def _phases(asked: list[str]) -> tuple[Phase, ...]:

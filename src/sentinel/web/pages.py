@@ -20,7 +20,7 @@ from sentinel.messages.clean import clean
 from sentinel.store.base import OutboxRow, Recorded
 from sentinel.web import bodies, people
 from sentinel.web.context import CONTEXT, Context
-from sentinel.web.incidents import number_of
+from sentinel.web.ordering import number_of
 from sentinel.web.problem import Problem
 from sentinel.web.wording import LANGUAGE_COOKIE, LANGUAGES, wording
 

@@ -33,6 +33,11 @@ def known(name: str, directory: Directory) -> str:
     return name
 
 
+def named(request: web.Request, name: str) -> str:
+    """Return the id of the person of that name, or the name as it is."""
+    return known(name, request.app[CONTEXT].settings().directory) if name else ""
+
+
 def shown(name: str, directory: Directory) -> str:
     """Return how people call a person of that id; a name that is no id stays."""
     person = directory.people.get(name)

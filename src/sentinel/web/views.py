@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from sentinel.core.deadlines import ClockState
 from sentinel.core.matching import Matcher, Silence
-from sentinel.core.model import CauseClass, Kind, Level, Phase, Priority, Result, Severity
+from sentinel.core.model import CauseClass, Kind, Level, Phase, Priority, Result, Severity, WaitsOn
 from sentinel.core.state import Incident
 from sentinel.store.base import OutboxRow, Recorded
 from sentinel.tickets.base import Ticket, TicketReference
@@ -84,6 +85,14 @@ class IncidentPage(IncidentView, frozen=True, kw_only=True):
     closed_at: datetime | None
     merged_into: str
     held_by: str
+    waits_on: WaitsOn | None
+    waits_for: str
+    asked: str
+    pending_since: datetime | None
+    workaround: str
+    instructions: str
+    problem: str
+    flapping: bool
     signals: tuple[dict[str, Any], ...]
     timeline: tuple[EventView, ...]
     messages: tuple[MessageView, ...]
@@ -138,6 +147,14 @@ def incident_page(
         closed_at=state.closed_at,
         merged_into=state.merged_into,
         held_by=state.held_by,
+        waits_on=state.waits_on,
+        waits_for=state.waits_for,
+        asked=state.asked,
+        pending_since=state.pending_since,
+        workaround=state.workaround,
+        instructions=state.instructions,
+        problem=state.problem,
+        flapping=state.flapping,
         signals=tuple(
             {"failing": standing.failing, **msgspec.to_builtins(standing.signal, builtin_types=(datetime,))}
             for standing in state.signals.values()
@@ -205,6 +222,19 @@ def _common(state: Incident) -> dict[str, Any]:
         "acknowledged_by": state.acknowledged_by or None,
         "resolved_at": state.resolved_at,
         "dedup": state.dedup,
+        "targets": tuple(target_view(one) for one in state.clocks.values()),
+    }
+
+
+def target_view(one: ClockState) -> dict[str, Any]:
+    """Show a clock: when it falls due, how it stands (running, stopped, met, missed), which warnings were given."""
+    return {
+        "clock": one.deadline.clock,
+        "priority": one.deadline.priority,
+        "due": one.deadline.due_at,
+        "state": one.standing,
+        "warned": one.given,
+        "ended_at": one.ended_at,
     }
 
 

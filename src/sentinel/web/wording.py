@@ -94,6 +94,16 @@ class Wording:
                 key = "resolved_automatic"
             case e.Closed(by=""):
                 key = "closed_automatic"
+            case e.Cascaded(by=""):
+                key = "cascaded_automatic"
+            case e.Routed(path="immediate"):
+                key = "routed_immediate"
+            case e.ProblemJudged(accepted=True):
+                key = "problem_accepted"
+            case e.Flapped(on=False):
+                key = "rested"
+            case e.TargetWarned():
+                values["percent"] = str(event.percent).removesuffix(".0")
             case e.Escalated():
                 values["step"] = event.step + 1
                 key = "escalated_due" if event.why == "due" else key

@@ -1,0 +1,120 @@
+"""The API of what people do with an incident beyond taking and resolving it: wait, recategorise, cascade, propose."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from aiohttp import web
+
+from sentinel.core import commands as c
+from sentinel.core.model import CauseClass, Level, Priority, Severity, WaitsOn
+from sentinel.rules import LEVEL_OF, SEVERITY_OF
+from sentinel.web import bodies, ordering, peers, people
+from sentinel.web.bodies import Body, Name, Text
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Waiting(Body, frozen=True):
+    """Somebody waits for the customer, or for a third party of that name, and says what is asked of them."""
+
+    text: Text
+    waits_on: WaitsOn = "customer"
+    whom: Name = ""
+    by: Name = ""
+
+
+class Said(Body, frozen=True):
+    """Somebody does something, and says why or what."""
+
+    by: Name = ""
+    text: Text = ""
+
+
+class Category(Body, frozen=True):
+    """Somebody says what it is, and why; what is left out stays, or follows from the priority."""
+
+    text: Text
+    priority: Priority | None = None
+    level: Level | None = None
+    severity: Severity | None = None
+    cause_class: CauseClass | None = None
+    by: Name = ""
+
+
+class Judgement(Body, frozen=True):
+    """The incident manager accepts or declines a problem."""
+
+    verdict: Literal["accept", "decline"]
+    text: Text = ""
+    by: Name = ""
+
+
+async def pend(request: web.Request) -> web.Response:
+    """Wait for the customer or a third party."""
+    body = await bodies.read(request, Waiting)
+    command = c.Pend(
+        by=people.acting(request, body.by),
+        waits_on=body.waits_on,
+        whom=_audience(request, body.whom),
+        ask=bodies.lines(body.text),
+        via="cli" if peers.on_control_socket(request) else "api",
+    )
+    return await ordering.ordered(request, command)
+
+
+async def resume(request: web.Request) -> web.Response:
+    """Go on with the work."""
+    body = await bodies.read(request, Said)
+    return await ordering.ordered(request, c.Resume(by=people.acting(request, body.by), text=bodies.lines(body.text)))
+
+
+async def workaround(request: web.Request) -> web.Response:
+    """Propose a workaround to the customer."""
+    body = await bodies.read(request, Said)
+    return await ordering.ordered(request, c.Propose(by=people.acting(request, body.by), text=bodies.lines(body.text)))
+
+
+async def recategorise(request: web.Request) -> web.Response:
+    """Say what it is. Level and severity follow a new priority unless they are given too."""
+    body = await bodies.read(request, Category)
+    follows = body.priority
+    command = c.Recategorise(
+        by=people.acting(request, body.by),
+        why=bodies.lines(body.text),
+        priority=body.priority,
+        level=body.level or (LEVEL_OF[follows] if follows else None),
+        severity=body.severity or (SEVERITY_OF[follows] if follows else None),
+        cause_class=body.cause_class,
+    )
+    return await ordering.ordered(request, command)
+
+
+async def cascade(request: web.Request) -> web.Response:
+    """Take it to level 3."""
+    body = await bodies.read(request, Said)
+    return await ordering.ordered(request, c.Cascade(by=people.acting(request, body.by), why=bodies.lines(body.text)))
+
+
+async def problem(request: web.Request) -> web.Response:
+    """Accept or decline the problem that was proposed."""
+    body = await bodies.read(request, Judgement)
+    accept = body.verdict == "accept"
+    command = c.JudgeProblem(by=people.acting(request, body.by), accept=accept, why=bodies.lines(body.text))
+    return await ordering.ordered(request, command)
+
+
+def _audience(request: web.Request, whom: str) -> str:
+    """Return the id of a person by whatever name they go; groups, and who is not known, stay as they are."""
+    return people.named(request, bodies.line(whom, bodies.NAME_MAX_CHARS))
+
+
+ACTIONS: dict[str, Handler] = {
+    "pend": pend,
+    "resume": resume,
+    "workaround": workaround,
+    "recategorise": recategorise,
+    "cascade": cascade,
+    "problem": problem,
+}
