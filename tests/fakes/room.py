@@ -9,17 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from sentinel.config.ruling import catalogue
 from sentinel.core.model import Channel, Directory, Person, Plan, Result, Signal, Step, Verdict
+from sentinel.core.rota import Rota
 from sentinel.core.state import Incident
 from sentinel.engine.clock import SystemClock
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Policy
+from sentinel.engine.judge import Judge, Rulebook
 from sentinel.engine.live import Live
+from sentinel.engine.rotas import Rotas
 from sentinel.probes.base import Options
 from sentinel.probes.plan import ProbePlan
 from sentinel.rules import Track
@@ -58,6 +64,7 @@ class Room:
     """What the tests hold on to."""
 
     desk: Desk
+    rotas: Rotas
     store: SqlStore
     live: Live
     clock: SystemClock
@@ -111,6 +118,13 @@ class Room:
         )
         row.track = Track(failing=not ok, since=now)
 
+    def on_call(self, *made: Rota) -> None:
+        """Put rotas in the configuration."""
+        policy = self.desk.policy
+        rotas = {one.id: one for one in made}
+        self.desk.policy = replace(policy, directory=replace(policy.directory, rotas=rotas))
+        self.rotas.configure()
+
     @contextmanager
     def broken_store(self) -> Iterator[None]:
         """Take the tables away and bring them back: every write fails as on a sick database."""
@@ -123,6 +137,10 @@ class Room:
             with sqlite3.connect(self.file) as database:
                 for table in ("outbox", "heartbeat"):
                     database.execute(f"ALTER TABLE {table}_away RENAME TO {table}")
+
+    @cached_property
+    def judge(self) -> Judge:
+        return Judge(self.clock, self.live, self.desk, Rulebook(rules=catalogue()))
 
     def context(self) -> Context:
         async def read(call: Any, *args: Any, **kwargs: Any) -> Any:
@@ -156,6 +174,7 @@ class Room:
         return Context(
             settings=lambda: self.settings,
             desk=self.desk,
+            rotas=self.rotas,
             store=self.store,
             results=None,  # type: ignore[arg-type]  no handler of this step reads it
             live=self.live,
@@ -175,6 +194,8 @@ class Room:
             probe_once=probe_once,
             notify_test=notify_test,
             blackbox=blackbox,
+            classify=self.judge.classify,
+            words=self.judge.words,
         )
 
 
@@ -204,9 +225,11 @@ async def room(folder: Path) -> AsyncIterator[Room]:
             )
         )
         await desk.load()
+        rotas = Rotas(desk, store, writer, clock)
+        await rotas.load()
         running = asyncio.create_task(desk.run())
         try:
-            yield Room(desk, store, live, clock, folder / "sentinel.db")
+            yield Room(desk, rotas, store, live, clock, folder / "sentinel.db")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

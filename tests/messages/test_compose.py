@@ -18,8 +18,8 @@ from lxml import html as lxml_html
 
 from sentinel.core.model import Person
 from sentinel.messages.compose import compose
-from sentinel.messages.notice import Notice, NoticeKind, TimelineLine
 from sentinel.messages.gsm7 import BASIC, EXTENSION, fold, septets
+from sentinel.messages.notice import Notice, NoticeKind, TimelineLine
 from sentinel.messages.wording import link
 from tests.messages.story import ALICE, BOB, OPENED, SITE, after, notice, told
 

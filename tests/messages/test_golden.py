@@ -105,6 +105,137 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
         "MERGED P1 Campus Moodle: Campus inutilisable since 21:10. Part of INC-40. https://s.example.org/i/42 INC-42",
     ),
     (
+        "handover",
+        {
+            "title": "Astreinte technique",
+            "since": after(days=1),
+            "until": after(days=8),
+            **dict.fromkeys(("incident", "incident_url", "service"), ""),
+            "priority": None,
+        },
+        "ASTREINTE Astreinte technique du 22/11 22h15 au 29/11 22h15. C'est votre tour.",
+        "ON CALL Astreinte technique from 22 Nov 21:15 to 29 Nov 21:15. It is your turn.",
+    ),
+    (
+        "pending",
+        {
+            "at": after(minutes=9),
+            "by": "Chloé Martin",
+            "whom": "DNUM",
+            "text": "Pouvons-nous redémarrer la base ?",
+            "assignee": "Chloé Martin",
+        },
+        "EN ATTENTE P1 Campus Moodle : Campus inutilisable depuis 22h10. Attend DNUM : Pouvons-nous "
+        "redémarrer la base ? https://s.example.org/i/42 INC-42",
+        "PENDING P1 Campus Moodle: Campus inutilisable since 21:10. Waits for DNUM: Pouvons-nous redémarrer "
+        "la base ? https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "reminded",
+        {"at": after(days=2), "whom": "DNUM", "text": "Pouvons-nous redémarrer la base ?", "assignee": "Chloé Martin"},
+        "RAPPEL P1 Campus Moodle : Campus inutilisable depuis le 21/11 22h10. Attend DNUM : Pouvons-nous "
+        "redémarrer la base ? https://s.example.org/i/42 INC-42",
+        "REMINDER P1 Campus Moodle: Campus inutilisable since 21 Nov 21:10. Waits for DNUM: Pouvons-nous "
+        "redémarrer la base ? https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "resumed",
+        {"at": after(hours=1), "by": "Inès Roux", "text": "Oui.", "assignee": "Chloé Martin"},
+        "REPRIS P1 Campus Moodle : Campus inutilisable depuis 22h10. Repris à 23h15. Oui. "
+        "https://s.example.org/i/42 INC-42",
+        "RESUMED P1 Campus Moodle: Campus inutilisable since 21:10. Goes on at 22:15. Oui. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "workaround",
+        {"by": "Chloé Martin", "text": "Passer par l'autre entrée.", "assignee": "Chloé Martin"},
+        "CONTOURNEMENT P1 Campus Moodle : Campus inutilisable depuis 22h10. Passer par l'autre entrée. "
+        "https://s.example.org/i/42 INC-42",
+        "WORKAROUND P1 Campus Moodle: Campus inutilisable since 21:10. Passer par l'autre entrée. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "recategorised",
+        {"by": "Chloé Martin", "priority": "P3", "level": 2, "text": "une seule salle", "assignee": "Chloé Martin"},
+        "REQUALIFIÉ P3 Campus Moodle : Campus inutilisable depuis 22h10. Niveau 2, P3. une seule salle "
+        "https://s.example.org/i/42 INC-42",
+        "RECATEGORISED P3 Campus Moodle: Campus inutilisable since 21:10. Level 2, P3. une seule salle "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "cascaded",
+        {"at": after(minutes=15), "detail": ""},
+        "CASCADE P1 Campus Moodle : Campus inutilisable depuis 22h10. Niveau 3. https://s.example.org/a/7Kq2 INC-42",
+        "CASCADED P1 Campus Moodle: Campus inutilisable since 21:10. Level 3. https://s.example.org/a/7Kq2 INC-42",
+    ),
+    (
+        "target_warned",
+        {
+            "at": after(hours=1),
+            "clock": "resolve",
+            "percent": 50.0,
+            "due_at": after(hours=2),
+            "assignee": "Chloé Martin",
+        },
+        "ÉCHÉANCE P1 Campus Moodle : Campus inutilisable depuis 22h10. 50% du délai (résolution) est écoulé, "
+        "échéance le 22/11 à 0h15. https://s.example.org/i/42 INC-42",
+        "DUE SOON P1 Campus Moodle: Campus inutilisable since 21:10. 50% of the time for the resolution is "
+        "used up: due at 23:15. https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "target_missed",
+        {"at": after(hours=2), "clock": "resolve", "due_at": after(hours=2), "assignee": "Chloé Martin"},
+        "EN RETARD P1 Campus Moo.. : Campus inutilisable depuis le 21/11 22h10. Échéance à 0h15 "
+        "(résolution). https://s.example.org/i/42 INC-42",
+        "TARGET MISSED P1 Campus Moodle: Campus inutilisable since 21:10. The resolution was due at 23:15. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "outage",
+        {"at": after(minutes=6)},
+        "PANNE LONGUE P1 Campus Moodle : Campus inutilisable depuis 22h10. Depuis 11 min, au-delà de la "
+        "tolérance. https://s.example.org/i/42 INC-42",
+        "OUTAGE P1 Campus Moodle: Campus inutilisable since 21:10. For 11 min, longer than is tolerated. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "routed",
+        {"detail": ""},
+        "IMMÉDIAT P1 Campus Moodle : Campus inutilisable depuis 22h10. A traiter tout de suite. "
+        "https://s.example.org/a/7Kq2 INC-42",
+        "AT ONCE P1 Campus Moodle: Campus inutilisable since 21:10. Please deal with it at once. "
+        "https://s.example.org/a/7Kq2 INC-42",
+    ),
+    (
+        "receipt",
+        {},
+        "ENREGISTRÉ P1 Campus Moodle : Campus inutilisable depuis 22h10. Niveau 3. https://s.example.org/i/42 INC-42",
+        "RECEIVED P1 Campus Moodle: Campus inutilisable since 21:10. Level 3. https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "recurring",
+        {"count": 3},
+        "RÉCURRENT P1 Campus Moodle : Campus inutilisable depuis 22h10. Incident n. 3 de ce défaut. "
+        "https://s.example.org/i/42 INC-42",
+        "RECURRING P1 Campus Moodle: Campus inutilisable since 21:10. Incident number 3 of this fault. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "unexplained",
+        {"at": after(hours=1)},
+        "CAUSE INCONNUE P1 Campus Moodle : Campus inutilisable depuis 22h10. Un problème est proposé. "
+        "https://s.example.org/i/42 INC-42",
+        "CAUSE UNKNOWN P1 Campus Moodle: Campus inutilisable since 21:10. A problem is proposed. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "flapping",
+        {"count": 4},
+        "INSTABLE P1 Campus Moodle : Campus inutilisable depuis 22h10. 4 changements. "
+        "https://s.example.org/i/42 INC-42",
+        "FLAPPING P1 Campus Moodle: Campus inutilisable since 21:10. 4 changes. https://s.example.org/i/42 INC-42",
+    ),
+    (
         "test",
         {"by": "Amina", "incident": "", "priority": None, "incident_url": "", "service": ""},
         "ESSAI Sentinel : rien n'est en panne à 22h15. Demandé par Amina.",

@@ -85,7 +85,7 @@ async def test_many_pings_share_one_socket_and_the_last_closes_it():
     assert len(list(DESCRIPTORS.iterdir())) <= before + 1
     assert {seen.reason for seen in await asyncio.gather(*tasks)} == {""}
     assert pinger._shared == {}
-    assert len(list(DESCRIPTORS.iterdir())) == before
+    assert len(list(DESCRIPTORS.iterdir())) <= before  # Fewer when what earlier tests left is collected meanwhile.
 
 
 @pings
@@ -104,7 +104,7 @@ async def test_a_cancelled_run_gives_its_socket_back():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert len(list(DESCRIPTORS.iterdir())) == before
+    assert len(list(DESCRIPTORS.iterdir())) <= before  # Fewer when what earlier tests left is collected meanwhile.
 
 
 @pings

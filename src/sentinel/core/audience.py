@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
+from msgspec.structs import replace
+
+from sentinel.core import oncall
 from sentinel.core.model import Directory, Page, Person
+
+
+def now_in(directory: Directory, moment: datetime) -> Directory:
+    """Return the directory of a moment: who of each rota is on call is settled by it."""
+    return replace(directory, moment=moment) if directory.rotas else directory
 
 
 def people(audiences: Iterable[str], directory: Directory) -> Iterator[Person]:
     """Yield each person of the audiences once, in order; names that the directory no longer knows are passed over."""
     seen: set[str] = set()
     for audience in audiences:
-        kind, _, name = audience.rpartition(":")
-        for member in directory.groups.get(name, ()) if kind == "group" else (audience,):
+        for member in _members(audience, directory):
             person = directory.people.get(member)
             if person is not None and person.id not in seen:
                 seen.add(person.id)
                 yield person
+
+
+def _members(audience: str, directory: Directory) -> Iterable[str]:
+    """Return the ids that an audience stands for: ``alice``, ``group:ops``, ``rota:technical``."""
+    kind, _, name = audience.rpartition(":")
+    if kind == "group":
+        return [member for named in directory.groups.get(name, ()) for member in _named(named, directory)]
+    return _named(audience, directory)
+
+
+def _named(word: str, directory: Directory) -> tuple[str, ...]:
+    kind, _, name = word.rpartition(":")
+    if kind != "rota":
+        return (word,)
+    rota = directory.rotas.get(name)
+    return (oncall.person_at(rota, directory.moment),) if rota and directory.moment else ()
 
 
 def pages(audiences: Iterable[str], by: tuple[str, ...], directory: Directory) -> tuple[Page, ...]:

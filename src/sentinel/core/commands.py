@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from sentinel.core.model import Page, Plan, Signal, Verdict
+from sentinel.core.model import CauseClass, Level, Page, Plan, Priority, Severity, Signal, Verdict, WaitsOn
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,12 +14,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(Command, frozen=True, kw_only=True):
-    """A signal says that something is wrong: opens an incident, joins one, or raises its level."""
+    """A signal says that something is wrong: opens an incident, joins one, or raises its level.
+
+    ``past`` counts the earlier incidents of the same fault within the window of rule LIF-8.
+    """
 
     signal: Signal
     verdict: Verdict
     plan: Plan
     requester: str = ""
+    past: int = 0
 
 
 class Recover(Command, frozen=True, kw_only=True):
@@ -45,12 +49,67 @@ class Note(Command, frozen=True, kw_only=True):
 
 
 class Resolve(Command, frozen=True, kw_only=True):
-    """A person says that service is back (rule LIF-6: with a text)."""
+    """A person says that service is back (rule LIF-6: with a text).
+
+    ``instructions`` says what must change in the runbook, ``cause_class`` what the cause was, if it is known.
+    """
 
     by: str
     text: str
     close_by: datetime
     workaround_only: bool = False
+    instructions: str = ""
+    cause_class: CauseClass | None = None
+
+
+class Pend(Command, frozen=True, kw_only=True):
+    """The work waits for the customer, or for a third party, of whom something is asked (rule LIF-4)."""
+
+    by: str
+    waits_on: WaitsOn
+    ask: str
+    whom: str = ""
+    via: str = "api"
+
+
+class Resume(Command, frozen=True, kw_only=True):
+    """What was waited for has come, or is waited for no longer."""
+
+    by: str
+    text: str = ""
+
+
+class Propose(Command, frozen=True, kw_only=True):
+    """A person proposes a workaround to the customer (rule SLA-6)."""
+
+    by: str
+    text: str
+
+
+class Recategorise(Command, frozen=True, kw_only=True):
+    """A person says that it is something else than the rules believed (rule CLS-13); what is left out stays."""
+
+    by: str
+    why: str
+    priority: Priority | None = None
+    level: Level | None = None
+    severity: Severity | None = None
+    cause_class: CauseClass | None = None
+
+
+class Cascade(Command, frozen=True, kw_only=True):
+    """A person takes an incident to level 3 (rule SRC-4)."""
+
+    by: str
+    why: str = ""
+
+
+class JudgeProblem(Command, frozen=True, kw_only=True):
+    """The incident manager accepts or declines the problem that was proposed (rule LIF-8)."""
+
+    by: str
+    accept: bool
+    why: str = ""
 
 
 class Hold(Command, frozen=True, kw_only=True):

@@ -108,3 +108,14 @@ class Index:
                 return moment, number
             heapq.heappop(self._heap)
         return None
+
+    def due(self, now: datetime, most: int) -> list[str]:
+        """Return the incidents that wanted to be woken by now, the longest overdue first."""
+        found: list[tuple[datetime, str]] = []
+        while len(found) < most and (coming := self.waking()) and coming[0] <= now:
+            heapq.heappop(self._heap)
+            if coming not in found[-1:]:  # The same moment may stand there twice.
+                found.append(coming)
+        for entry in found:  # They stay until their states say otherwise.
+            heapq.heappush(self._heap, entry)
+        return [number for _, number in found]

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from sentinel.core import audience, ladder
 from sentinel.core import commands as c
 from sentinel.core import events as e
+from sentinel.core.folding import evolve
 from sentinel.core.hearing import listening
 from sentinel.core.model import LEVELS, Directory, Page
-from sentinel.core.state import Incident, Sent, evolve
+from sentinel.core.state import Incident, Sent
 
 # Why an escalation has nothing more to give.
 UNREACHED = "nobody could be reached"

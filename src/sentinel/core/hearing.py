@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sentinel.core import audience
 from sentinel.core.model import Directory, Level, Listener, Page
 from sentinel.core.state import Incident
@@ -20,20 +22,40 @@ def following(state: Incident, moment: str, directory: Directory) -> tuple[Page,
 
 def listening(state: Incident, moment: str, directory: Directory, *, above: Level | None = None) -> tuple[Page, ...]:
     """Return who listens to this moment, and who asked; with ``above`` only those whom a lower level did not reach."""
+    heard = listeners(state, moment, directory, above=above)
+    return tuple(dict.fromkeys((*heard, *asking(state, directory))))
+
+
+def listeners(state: Incident, moment: str, directory: Directory, *, above: Level | None = None) -> tuple[Page, ...]:
+    """Return who listens to this moment; with ``above`` only those whom a lower level did not reach."""
     found: list[Page] = []
     for listener in state.plan.listeners:
         if _concerns(listener, state, moment) and (above is None or listener.min_level > above):
             found.extend(audience.pages((listener.who,), listener.by, directory))
-    return tuple(dict.fromkeys((*found, *asking(state, directory))))
+    return tuple(dict.fromkeys(found))
 
 
 def asking(state: Incident, directory: Directory) -> tuple[Page, ...]:
     """Return the page to who asked, by mail (rule LIF-5)."""
-    mails = tuple(name for name, channel in directory.channels.items() if channel.address == "email")
     if not state.requester:
         return ()
+    mails = _mails(directory)
     pages = audience.pages((state.requester,), mails, directory)
     return tuple(page for page in pages if page.channel in mails)[:1]
+
+
+def by_mail(whom: Iterable[str], directory: Directory) -> tuple[Page, ...]:
+    """Return pages by mail: for what nobody needs to be woken for. Who has none is told by their own choice."""
+    return audience.pages(whom, _mails(directory), directory)
+
+
+def quietly(state: Incident, directory: Directory) -> tuple[Page, ...]:
+    """Return everyone whom a page has reached by mail, or is about to."""
+    return tuple(page for page in following(state, "", directory) if page.channel in _mails(directory))
+
+
+def _mails(directory: Directory) -> tuple[str, ...]:
+    return tuple(name for name, channel in directory.channels.items() if channel.address == "email")
 
 
 def _concerns(listener: Listener, state: Incident, moment: str) -> bool:

@@ -6,20 +6,22 @@ owed after them, ``wake_at`` when time alone will bring something. The table ALL
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
-from sentinel.core import audience, escalation, ladder
+from sentinel.core import audience, categories, clocks, escalation, flapping, ladder, outage, problems, routing, waiting
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.core.effects import Effect, Notify, PutTicket, Withdraw
 from sentinel.core.escalation import told
-from sentinel.core.hearing import asking, following, listening
-from sentinel.core.model import PRIORITIES, SEVERITIES, Directory, Phase, Plan, Refused, Verdict
-from sentinel.core.state import Incident, evolve, message_id
+from sentinel.core.folding import evolve, fold
+from sentinel.core.hearing import asking, by_mail, following, listening
+from sentinel.core.model import Directory, Phase, Refused, Verdict
+from sentinel.core.sending import message_id
+from sentinel.core.state import Incident
 
 __all__ = ["ALLOWED", "Incident", "absorption", "decide", "evolve", "first", "react", "wake_at"]
 
@@ -32,6 +34,12 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
     c.Report: UNFINISHED,
     c.Recover: ANY,
     c.Acknowledge: WORKING,
+    c.Pend: WORKING - {"pending"},
+    c.Resume: frozenset({"pending"}),
+    c.Propose: WORKING,
+    c.Recategorise: WORKING,
+    c.Cascade: WORKING,
+    c.JudgeProblem: ANY,
     c.Note: ANY,
     c.Resolve: WORKING,
     c.Hold: WORKING,
@@ -45,6 +53,11 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
     c.Tick: ANY,
 }
 
+
+# Commands that may end or move clocks: what was due before is said first, or it would never be (rule SLA-7).
+TIMED: frozenset[type[c.Command]] = frozenset(
+    {c.Acknowledge, c.Pend, c.Propose, c.Recategorise, c.Cascade, c.Resolve, c.Recover, c.Report, c.Merge}
+)
 
 # What a ticket need not be told: it is about its own messages, or came from the ticket.
 UNMIRRORED = (e.Told, e.TicketLinked)
@@ -61,13 +74,14 @@ def decide(state: Incident, command: c.Command, now: datetime, directory: Direct
         phase = f"merged into {state.merged_into}" if state.phase == "merged" else state.phase.replace("_", " ")
         raise Refused(f"{_verb(kind)} is not possible: {state.number} is {phase}.")
     now = max(now, state.updated_at)  # Rule LIF-9: a stepped clock never takes an incident back in time.
-    decided: list[e.Event] = DECISIONS[kind](state, command, now, directory)
-    return decided
+    directory = audience.now_in(directory, now)
+    due = _late(state, now, directory) if kind in TIMED else []
+    return [*due, *DECISIONS[kind](fold(state, due) if due else state, command, now, directory)]
 
 
 def first(number: str, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
     """Return what follows from a report that no incident explains yet: it opens one, and the first steps are taken."""
-    signal, verdict = command.signal, command.verdict
+    signal, verdict, directory = command.signal, command.verdict, audience.now_in(directory, now)
     opened = e.Opened(
         at=now,
         number=number,
@@ -85,9 +99,14 @@ def first(number: str, command: c.Report, now: datetime, directory: Directory) -
         cause_class=verdict.cause_class,
         group=verdict.group,
         requester=command.requester,
+        targets=clocks.deadlines(signal.service, verdict.priority, now, (), directory),
     )
     opened = told(opened, listening(evolve(None, opened), "opened", directory))
-    return [opened, *escalation.begin(evolve(None, opened), opened.tell, now, directory)]
+    state = evolve(None, opened)
+    decided = escalation.begin(state, opened.tell, now, directory)
+    paged = (page for event in (opened, *decided) for page in event.tell)
+    decided += routing.route(state, paged, now, directory)
+    return [opened, *decided, *problems.recurring(state, command.past, now, directory)]
 
 
 def absorption(state: Incident, by: str) -> c.Absorb:
@@ -127,111 +146,88 @@ def wake_at(state: Incident) -> datetime | None:
     """Return the moment at which time alone brings something, or nothing."""
     if state.over:
         return None
-    coming, closing = ladder.next_at(state), state.close_by
-    return min(coming, closing) if coming and closing else coming or closing
+    first: datetime | None = None
+    for look in WAKING:
+        at = look(state)
+        if at is not None and (first is None or at < first):
+            first = at
+    return first
 
 
 def _report(state: Incident, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
-    signal, standing = command.signal, state.signals.get(command.signal.key)
     if state.phase == "resolved":
-        again = e.Reopened(at=now, by="", why=signal.detail or signal.title, signal=signal)
-        reopened = _reopening(state, again, directory)
-        state = evolve(state, reopened)
-        raised = _raised(state, command.verdict, command.plan, now, directory)
-        told_of = (*reopened.tell, *(page for event in raised for page in event.tell))
-        return [reopened, *raised, *escalation.begin(_fold(state, raised), told_of, now, directory)]
+        return _failing_again(state, command, now, directory)
+    signal, standing = command.signal, state.signals.get(command.signal.key)
     decided: list[e.Event] = []
     if standing is None or not standing.failing:
         asks = command.requester if not state.requester else ""
         joined = e.SignalJoined(at=now, signal=signal, requester=asks)
         decided.append(told(joined, asking(evolve(state, joined), directory) if asks else ()))
-    state = _fold(state, decided)
-    raised = _raised(state, command.verdict, command.plan, now, directory)
-    if any(event.level > state.level for event in raised):
-        pages = (page for event in raised for page in event.tell)
-        return [*decided, *raised, *escalation.begin(_fold(state, raised), pages, now, directory)]
-    return [*decided, *raised]
+        decided += flapping.begins(fold(state, decided), now, directory)
+    state = fold(state, decided)
+    raised = categories.raised(state, command.verdict, command.plan, now, directory)
+    return [*decided, *raised, *categories.climbed(state, raised, now, directory)]
 
 
-def _raised(state: Incident, verdict: Verdict, plan: Plan, now: datetime, directory: Directory) -> list[e.Raised]:
-    """Return the rise that a verdict means, if it does: nothing is ever lowered by a signal."""
-    higher = verdict.level > state.level
-    priority = min(verdict.priority, state.priority, key=PRIORITIES.index)
-    if not higher and priority == state.priority:
-        return []
-    raised = e.Raised(
-        at=now,
-        level=max(verdict.level, state.level),
-        severity=max(verdict.severity, state.severity, key=SEVERITIES.index),
-        priority=priority,
-        rule=verdict.rule,
-        plan=plan if higher else state.plan,
-        withdraw=escalation.unsettled(state) if higher else (),
-    )
-    after = evolve(state, raised)
-    pages = listening(after, "raised", directory)
-    if higher:  # Who hears of openings of this level only has not heard of this one yet (rule DSP-1).
-        pages = (*pages, *listening(after, "opened", directory, above=state.level))
-        pages = (*pages, *audience.pages((state.acknowledged_by,), (), directory))
-    return [told(raised, pages)]
+def _failing_again(state: Incident, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
+    signal = command.signal
+    reopened = _reopening(state, e.Reopened(at=now, by="", why=signal.detail or signal.title, signal=signal), directory)
+    decided: list[e.Event] = [reopened, *flapping.begins(evolve(state, reopened), now, directory)]
+    state = fold(state, decided)
+    raised = categories.raised(state, command.verdict, command.plan, now, directory)
+    told_of = (*reopened.tell, *(page for event in raised for page in event.tell))
+    return [*decided, *raised, *escalation.begin(fold(state, raised), told_of, now, directory)]
 
 
 def _recover(state: Incident, command: c.Recover, now: datetime, directory: Directory) -> list[e.Event]:
     standing = state.signals.get(command.key)
     if standing is None or not standing.failing:
         return []
-    cleared = e.SignalCleared(at=now, key=command.key, text=command.text)
-    after = evolve(state, cleared)
-    if after.failing() or after.held_by or not after.active:
-        return [cleared]
+    cleared: list[e.Event] = [e.SignalCleared(at=now, key=command.key, text=command.text)]
+    after = fold(state, cleared)
+    if after.active:
+        cleared += flapping.begins(after, now, directory)
+        after = fold(state, cleared)
+    if after.failing() or after.held_by or after.flapping or not after.active:
+        return cleared
     resolved = e.Resolved(at=now, by="", text=command.text, close_by=command.close_by, automatic=True)
-    return [cleared, _resolved(after, resolved, directory)]
+    return [*cleared, *_resolved(after, resolved, directory)]
 
 
-def _resolved(state: Incident, resolved: e.Resolved, directory: Directory) -> e.Event:
+def _resolved(state: Incident, resolved: e.Resolved, directory: Directory) -> list[e.Event]:
     """Return the event with whom it tells; a page that has not left yet would arrive after its own recovery."""
     after = evolve(state, resolved)
     resolved = replace(resolved, withdraw=escalation.unwanted(after))
-    event: e.Event = told(resolved, following(state, "resolved", directory), resolved.by)
-    return event
-
-
-def _acknowledge(state: Incident, command: c.Acknowledge, now: datetime, directory: Directory) -> list[e.Event]:
-    if state.acknowledged_by == command.by:
-        return []
-    if state.acknowledged_by:
-        raise Refused(f"{state.number} is already acknowledged by {state.acknowledged_by}.")
-    taken = e.Acknowledged(at=now, by=command.by, via=command.via)
-    taken = replace(taken, withdraw=escalation.unwanted(evolve(state, taken)))
-    # Who was paged hears by mail that it has a name; nobody is woken a second time for that.
-    quiet = (page for page in following(state, "", directory) if directory.channels[page.channel].address == "email")
-    return [told(taken, (*quiet, *listening(state, "acknowledged", directory)), command.by)]
-
-
-def _note(state: Incident, command: c.Note, now: datetime, directory: Directory) -> list[e.Event]:
-    if not command.text.strip():
-        raise Refused("A note needs a text.")
-    return [told(e.Noted(at=now, by=command.by, text=command.text), asking(state, directory), command.by)]
+    # Rule LIF-2: the resolution is told to who got the receipt, or would have. New instructions concern the manager.
+    others = (*(state.plan.operations if state.path else ()), *(state.plan.manager if resolved.instructions else ()))
+    pages = (*following(state, "resolved", directory), *by_mail(others, directory))
+    return [told(resolved, pages, resolved.by), *problems.unexplained(after, resolved.at, directory)]
 
 
 def _resolve(state: Incident, command: c.Resolve, now: datetime, directory: Directory) -> list[e.Event]:
     if not command.text.strip():
         raise Refused("Resolving needs a resolution text.")
     resolved = e.Resolved(
-        at=now, by=command.by, text=command.text, close_by=command.close_by, workaround_only=command.workaround_only
+        at=now,
+        by=command.by,
+        text=command.text,
+        close_by=command.close_by,
+        workaround_only=command.workaround_only,
+        instructions=command.instructions.strip(),
+        cause_class=command.cause_class,
     )
-    return [_resolved(state, resolved, directory)]
+    return _resolved(state, resolved, directory)
 
 
 def _hold(state: Incident, command: c.Hold, now: datetime, directory: Directory) -> list[e.Event]:
     if bool(state.held_by) == command.on:
         return []
     held = told(e.Held(at=now, by=command.by, on=command.on), asking(state, directory), command.by)
-    if command.on or command.close_by is None or state.failing():
+    if command.on or command.close_by is None or state.failing() or state.flapping:
         return [held]
     text = "nothing fails any more, and nobody holds it open"
     resolved = e.Resolved(at=now, by="", text=text, close_by=command.close_by, automatic=True)
-    return [held, _resolved(evolve(state, held), resolved, directory)]
+    return [held, *_resolved(evolve(state, held), resolved, directory)]
 
 
 def _reopen(state: Incident, command: c.Reopen, now: datetime, directory: Directory) -> list[e.Event]:
@@ -268,11 +264,8 @@ def _absorb(state: Incident, command: c.Absorb, now: datetime, directory: Direct
     state = evolve(state, absorbed)
     if command.verdict is None:
         return [absorbed]
-    raised = _raised(state, command.verdict, command.plan or state.plan, now, directory)
-    if not any(event.level > state.level for event in raised):
-        return [absorbed, *raised]
-    pages = (page for event in raised for page in event.tell)
-    return [absorbed, *raised, *escalation.begin(_fold(state, raised), pages, now, directory)]
+    raised = categories.raised(state, command.verdict, command.plan or state.plan, now, directory)
+    return [absorbed, *raised, *categories.climbed(state, raised, now, directory)]
 
 
 def _accept(state: Incident, command: c.Accept, now: datetime, _directory: Directory) -> list[e.Event]:
@@ -301,26 +294,50 @@ def _tick(state: Incident, _command: c.Tick, now: datetime, directory: Directory
     if state.close_by and now >= state.close_by:
         closed = e.Closed(at=now, by="", why="nobody objected")  # Rule LIF-7
         return [told(closed, listening(state, "closed", directory))]
-    return escalation.climb(state, now, directory)
+    decided: list[e.Event] = []
+    for bring in (_late, waiting.remind, routing.fall_due, categories.cascade_due, _rest, escalation.climb):
+        decided += bring(fold(state, decided), now, directory)
+    return decided
 
 
-def _fold(state: Incident, decided: Sequence[e.Event]) -> Incident:
-    for event in decided:
-        state = evolve(state, event)
-    return state
+def _late(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
+    """Say what has become late by now."""
+    decided = clocks.tell_due(state, now, directory)
+    return [*decided, *outage.tell_due(fold(state, decided), now, directory)]
+
+
+def _rest(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
+    """Let a flapping incident come to rest; one of which nothing fails any more is over then."""
+    rested = flapping.rests(state, now)
+    if not rested or state.failing() or state.held_by or not state.active or directory.terms is None:
+        return rested
+    close_by = directory.terms.close_by(now)
+    resolved = e.Resolved(at=now, by="", text=flapping.RESTED, close_by=close_by, automatic=True)
+    return [*rested, *_resolved(fold(state, rested), resolved, directory)]
 
 
 def _verb(kind: type[c.Command]) -> str:
-    return {"Acknowledge": "Acknowledging", "Resolve": "Resolving", "Close": "Closing", "Merge": "Merging"}.get(
-        kind.__name__, f"{kind.__name__}ing"
-    )
+    return f"{kind.__name__.removesuffix('e')}ing"
 
+
+# Who is asked when time alone brings something.
+WAKING: tuple[Callable[[Incident], datetime | None], ...] = (
+    ladder.next_at,
+    lambda state: state.close_by,
+    clocks.next_at,
+    outage.exceeds_at,
+    waiting.remind_at,
+    routing.fall_at,
+    categories.cascade_at,
+    flapping.rests_at,
+)
 
 DECISIONS: dict[type[c.Command], Callable[[Incident, Any, datetime, Directory], list[e.Event]]] = {
+    **waiting.DECISIONS,
+    **categories.DECISIONS,
+    **problems.DECISIONS,
     c.Report: _report,
     c.Recover: _recover,
-    c.Acknowledge: _acknowledge,
-    c.Note: _note,
     c.Resolve: _resolve,
     c.Hold: _hold,
     c.Reopen: _reopen,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from sentinel.core.rota import Rota
+
+if TYPE_CHECKING:
+    from sentinel.core.terms import Terms
 
 Level = Literal[1, 2, 3]
 Severity = Literal["minor", "major", "blocking"]
@@ -15,6 +20,8 @@ Kind = Literal["incident", "request"]
 Phase = Literal["open", "acknowledged", "in_progress", "pending", "resolved", "closed", "merged"]
 Unless = Literal["never", "acknowledged", "resolved"]
 Language = Literal["fr", "en"]
+WaitsOn = Literal["customer", "third_party"]
+Path = Literal["immediate", "receipt"]
 
 LEVELS: tuple[Level, ...] = (1, 2, 3)
 PRIORITIES: tuple[Priority, ...] = ("P1", "P2", "P3", "P4")
@@ -61,7 +68,10 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules make of a signal (rule CLS-2)."""
+    """What the rules make of a signal (rule CLS-2).
+
+    ``attributed_to`` says whose doing a cause is that is not the provider's business (rule CLS-10).
+    """
 
     rule: str
     level: Level
@@ -71,6 +81,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     dedup: str
     kind: Kind = "incident"
     cause_class: CauseClass | None = None
+    attributed_to: Literal["customer", ""] = ""
     group: str = ""
 
 
@@ -105,7 +116,14 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration says at an opening; copied into the event, so that replay never asks it again."""
+    """What the configuration says at an opening; copied into the event, so that replay never asks it again.
+
+    ``manager``, ``operations`` and ``intervention`` are audiences: the incident manager, the customer's operations,
+    who does what takes no longer than ``immediate_within`` (rule LIF-2); ``expected`` is the runbook's word for that.
+    A level 2 that nobody takes cascades ``cascade_after`` so long (rule SRC-4), and then has ``cascade_ticket``.
+    The ``problem_after``-th incident of a fault proposes a problem (rule LIF-8), ``flap_changes`` within
+    ``flap_within`` make it flap (rule LIF-10); 0 is never. ``outage_tolerated`` is how long an outage may last (SLA-5).
+    """
 
     ladder: tuple[Step, ...] = ()
     listeners: tuple[Listener, ...] = ()
@@ -113,6 +131,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     last_resort_by: tuple[str, ...] = ()
     ticket: str = ""
     runbook: str = ""
+    manager: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    intervention: tuple[str, ...] = ()
+    expected: timedelta | None = None
+    immediate_within: timedelta = timedelta(minutes=10)
+    cascade_after: timedelta | None = None
+    cascade_ticket: str = ""
+    problem_after: int = 0
+    problem_unknown_cause: bool = False
+    flap_changes: int = 0
+    flap_within: timedelta = timedelta(hours=1)
+    outage_tolerated: timedelta | None = None
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,11 +180,18 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Directory(msgspec.Struct, frozen=True, kw_only=True):
-    """Who can be told, and how: people, groups, channels, as configured now."""
+    """Who can be told, and how: people, groups, channels, rotas, as configured now.
+
+    ``moment`` is when somebody is to be told, which says who of a rota is; without one it is nobody. ``terms`` is what
+    was agreed about time; without them there are no targets and no reminders.
+    """
 
     people: dict[str, Person]
     groups: dict[str, tuple[str, ...]]
     channels: dict[str, Channel]
+    rotas: dict[str, Rota] = {}
+    moment: datetime | None = None
+    terms: Terms | None = None
 
 
 class Refused(Exception):  # noqa: N818  a refusal is an answer, not a fault

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import singledispatch
 from typing import Literal
 
 import msgspec
-from msgspec.structs import replace
 
-from sentinel.core import events as e
-from sentinel.core.model import CauseClass, Kind, Level, Page, Phase, Plan, Priority, Severity, Signal
+from sentinel.core.business import Period
+from sentinel.core.deadlines import ClockState
+from sentinel.core.model import CauseClass, Kind, Level, Page, Path, Phase, Plan, Priority, Severity, Signal, WaitsOn
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -51,6 +50,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``taken`` counts how often each step of the ladder was taken since ``ladder_at``. ``sent`` forgets the messages of
     an occasion as they settle, so that it never holds more than people, channels and retries allow. ``reached`` holds
     whom pages have reached since the opening or reopening; ``heard`` tells whether this ladder has reached anybody.
+    ``clocks`` holds the targets by clock, ``pauses`` the times it was pending. ``overruled_…`` is what the rules said
+    when a person said otherwise: only more than that raises it again. ``changes`` are the last moments at which a
+    signal came or went.
     """
 
     number: str
@@ -89,6 +91,24 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     merged_into: str = ""
     ticket: str = ""
     ticket_url: str = ""
+    clocks: dict[str, ClockState] = {}
+    pauses: tuple[Period, ...] = ()
+    pending_since: datetime | None = None
+    waits_on: WaitsOn | None = None
+    waits_for: str = ""
+    asked: str = ""
+    remind: tuple[str, ...] = ()
+    remind_at: datetime | None = None
+    workaround: str = ""
+    overruled_level: int = 0
+    overruled_priority: Priority | None = None
+    path: Path | None = None
+    path_until: datetime | None = None
+    problem: Literal["", "proposed", "accepted", "declined"] = ""
+    instructions: str = ""
+    changes: tuple[datetime, ...] = ()
+    flapping: bool = False
+    outage_exceeded: bool = False
 
     def failing(self) -> tuple[Signal, ...]:
         """Return the signals that still hold."""
@@ -108,239 +128,3 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     def over(self) -> bool:
         """Tell whether nothing can happen to it any more."""
         return self.phase in {"closed", "merged"}
-
-
-RECEIPTS = (e.Told, e.NotTold)
-SETTLED = frozenset({"accepted", "dead"})
-
-
-def evolve(state: Incident | None, event: e.Event) -> Incident:
-    """Return the state after an event; the only way a state changes, live and in replay alike."""
-    if isinstance(event, e.Opened):
-        assert state is None, "an incident opens once"
-        return _telling(event, _opened(event), None)
-    assert state is not None, "an incident begins with its opening"
-    failed = state.sent.get(event.message) if isinstance(event, e.NotTold) else None
-    state = replace(state, sequence=state.sequence + 1, updated_at=event.at)
-    state = _after(event, state)
-    if event.tell or isinstance(event, e.Escalated):
-        state = _telling(event, state, failed)
-    if event.withdraw:
-        gone = {m: replace(sent, fate="withdrawn") for m in event.withdraw if (sent := state.sent.get(m))}
-        state = replace(state, sent={**state.sent, **gone})
-    return _tidied(state, event.message) if isinstance(event, RECEIPTS) else state
-
-
-def message_id(number: str, sequence: int, page: Page) -> str:
-    """Return the id of the message that an event owes to someone: the same for every try (rule DSP-3)."""
-    return f"{number}/{sequence}/{page.person}/{page.channel}"
-
-
-def _telling(event: e.Event, state: Incident, failed: Sent | None) -> Incident:
-    """Remember what is on its way to whom; another way belongs to the occasion of the one that failed."""
-    pages = e.pages_of(event)
-    if not pages:
-        return state
-    sent = {message_id(state.number, state.sequence, page): _sent(event, page, state, failed) for page in pages}
-    return replace(state, sent={**state.sent, **sent})
-
-
-def _sent(event: e.Event, page: Page, state: Incident, failed: Sent | None) -> Sent:
-    if failed is not None:
-        return replace(failed, person=page.person, channel=page.channel, fate="waiting")
-    match event:
-        case e.Escalated() if page in event.tell:
-            return Sent(page.person, page.channel, "page", state.sequence, event.step)
-        case e.Exhausted():
-            return Sent(page.person, page.channel, "page", state.sequence)
-        case e.Opened() | e.Raised() | e.Reopened() if page.person != state.requester:
-            return Sent(page.person, page.channel, "alarm", state.sequence)
-    return Sent(page.person, page.channel, "notice", state.sequence)
-
-
-def _tidied(state: Incident, message: str) -> Incident:
-    """Forget what has settled of a message's occasion, once nothing of it waits for its first answer."""
-    settled = state.sent.get(message)
-    if settled is None:
-        return state
-    occasion = settled.occasion
-    for sent in state.sent.values():
-        if sent.occasion == occasion and sent.fate == "waiting":
-            return state
-    kept = {m: sent for m, sent in state.sent.items() if sent.occasion != occasion or sent.fate not in SETTLED}
-    return replace(state, sent=kept)
-
-
-def _opened(event: e.Opened) -> Incident:
-    return Incident(
-        number=event.number,
-        sequence=1,
-        phase="open",
-        title=event.title,
-        service=event.service,
-        kind=event.kind,
-        level=event.level,
-        severity=event.severity,
-        priority=event.priority,
-        rule=event.rule,
-        dedup=event.dedup,
-        t0=event.t0,
-        opened_at=event.at,
-        updated_at=event.at,
-        plan=event.plan,
-        signals={event.signal.key: Standing(event.signal, failing=True)},
-        ladder_at=event.at,
-        cause_class=event.cause_class,
-        group=event.group,
-        requester=event.requester,
-    )
-
-
-@singledispatch
-def _after(event: e.Event, _state: Incident) -> Incident:
-    raise AssertionError(f"no evolution for {type(event).__name__}")
-
-
-@_after.register
-def _(event: e.SignalJoined, state: Incident) -> Incident:
-    standing = Standing(event.signal, failing=True)
-    return replace(
-        state,
-        signals={**state.signals, event.signal.key: standing},
-        requester=state.requester or event.requester,
-    )
-
-
-@_after.register
-def _(event: e.SignalCleared, state: Incident) -> Incident:
-    cleared = Standing(state.signals[event.key].signal, failing=False)
-    return replace(state, signals={**state.signals, event.key: cleared})
-
-
-@_after.register
-def _(event: e.Raised, state: Incident) -> Incident:
-    higher = event.level > state.level
-    state = replace(
-        state,
-        level=event.level,
-        severity=event.severity,
-        priority=event.priority,
-        rule=event.rule,
-        plan=event.plan,
-    )
-    # What the lower level's ladder has done does not count: its steps are not those of the new one.
-    return replace(state, ladder_at=event.at, taken={}, heard=False, exhausted=False) if higher else state
-
-
-@_after.register
-def _(event: e.Escalated, state: Incident) -> Incident:
-    return replace(state, taken={**state.taken, event.step: event.repeat + 1})
-
-
-@_after.register
-def _(event: e.Acknowledged, state: Incident) -> Incident:
-    return replace(
-        state, phase="acknowledged", acknowledged_by=event.by, acknowledged_at=state.acknowledged_at or event.at
-    )
-
-
-@_after.register
-def _(_event: e.Noted, state: Incident) -> Incident:
-    return state
-
-
-@_after.register
-def _(event: e.Held, state: Incident) -> Incident:
-    return replace(state, held_by=event.by if event.on else "")
-
-
-@_after.register
-def _(event: e.Resolved, state: Incident) -> Incident:
-    signals = state.signals
-    if not event.automatic:  # Nothing else ever says that what a person reported is over.
-        signals = {
-            key: replace(standing, failing=standing.failing and standing.signal.source != "person")
-            for key, standing in signals.items()
-        }
-    return replace(
-        state,
-        phase="resolved",
-        signals=signals,
-        resolved_by=event.by,
-        resolved_at=event.at,
-        resolution=event.text,
-        close_by=event.close_by,
-        held_by="",
-    )
-
-
-@_after.register
-def _(event: e.Reopened, state: Incident) -> Incident:
-    signals = state.signals
-    if event.signal is not None:
-        signals = {**signals, event.signal.key: Standing(event.signal, failing=True)}
-    return replace(
-        state,
-        phase="open",
-        signals=signals,
-        ladder_at=event.at,
-        taken={},
-        sent={m: sent for m, sent in state.sent.items() if sent.kind != "page"},
-        reached=(),
-        heard=False,
-        exhausted=False,
-        acknowledged_by="",
-        acknowledged_at=None,
-        resolved_by="",
-        resolved_at=None,
-        resolution="",
-        close_by=None,
-    )
-
-
-@_after.register
-def _(event: e.Closed, state: Incident) -> Incident:
-    return replace(state, phase="closed", closed_at=event.at, close_by=None)
-
-
-@_after.register
-def _(event: e.Merged, state: Incident) -> Incident:
-    return replace(state, phase="merged", merged_into=event.into, closed_at=event.at, close_by=None)
-
-
-@_after.register
-def _(event: e.Absorbed, state: Incident) -> Incident:
-    came = {signal.key: Standing(signal, failing=True) for signal in event.signals}
-    reached = tuple(dict.fromkeys((*state.reached, *event.reached)))
-    return replace(state, signals={**state.signals, **came}, reached=reached)
-
-
-@_after.register
-def _(event: e.Told, state: Incident) -> Incident:
-    sent = state.sent.get(event.message)
-    if sent is None:
-        return state
-    state = replace(state, sent={**state.sent, event.message: replace(sent, fate="accepted")})
-    if sent.kind == "page":
-        reached = state.reached if sent.page in state.reached else (*state.reached, sent.page)
-        return replace(state, reached=reached, heard=True)
-    return replace(state, heard=state.heard or (sent.kind == "alarm" and not state.laddered))
-
-
-@_after.register
-def _(event: e.NotTold, state: Incident) -> Incident:
-    sent = state.sent.get(event.message)
-    if sent is None:
-        return state
-    failed = replace(sent, fate="dead" if event.final else "failing")
-    return replace(state, sent={**state.sent, event.message: failed})
-
-
-@_after.register
-def _(_event: e.Exhausted, state: Incident) -> Incident:
-    return replace(state, exhausted=True)
-
-
-@_after.register
-def _(event: e.TicketLinked, state: Incident) -> Incident:
-    return replace(state, ticket=event.reference, ticket_url=event.url)

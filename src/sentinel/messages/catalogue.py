@@ -31,7 +31,7 @@ class Voice:
         """Return a word or a sentence of the table ``words``."""
         return str(_read(self.language)["words"][key]).format(**values)
 
-    def name(self, table: Literal["severities", "cause_classes"], key: str) -> str:
+    def name(self, table: Literal["severities", "cause_classes", "clocks", "categories"], key: str) -> str:
         """Return how a word of the glossary is said."""
         return str(_read(self.language)[table][key])
 

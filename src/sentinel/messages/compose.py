@@ -16,7 +16,7 @@ from sentinel.messages.notice import Notice
 from sentinel.messages.wording import NAME_MAX_CHARS, TEXT_MAX_CHARS, Wording
 
 # What may be the first mail of an incident that this person gets: its subject does not begin with "Re:".
-BEGINNINGS: Final = frozenset({"opened", "escalated", "exhausted", "unanswered", "test"})
+BEGINNINGS: Final = frozenset({"opened", "escalated", "exhausted", "unanswered", "handover", "receipt", "test"})
 
 
 def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:

@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from sentinel.core.model import CauseClass, Level, Priority, Severity
+from sentinel.core.model import CauseClass, Kind, Level, Priority, Severity
+from sentinel.core.sla import Clock
 
 NoticeKind = Literal[
     "opened",
@@ -25,6 +26,21 @@ NoticeKind = Literal[
     "absorbed",
     "raised",
     "merged",
+    "handover",
+    "pending",
+    "reminded",
+    "resumed",
+    "workaround",
+    "recategorised",
+    "cascaded",
+    "target_warned",
+    "target_missed",
+    "outage",
+    "routed",
+    "receipt",
+    "recurring",
+    "unexplained",
+    "flapping",
     "test",
 ]
 
@@ -43,7 +59,10 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     ``since`` is when the outage began (T0), ``at`` when what is told here happened. ``by`` is who did it, by name.
     ``text`` is what they said: a note, a resolution, a reason; for ``merged`` and ``absorbed`` it is the number
     of the other incident.
-    ``acknowledge_by`` and ``resolve_by`` are targets, when there are any. A ``test`` needs no incident.
+    ``whom`` is who is waited on; ``clock``, ``percent`` and ``due_at`` are those of a target that is late or soon will
+    be; ``count`` is how many incidents or changes there were.
+    ``acknowledge_by``, ``workaround_by`` and ``resolve_by`` are targets, when there are any. A ``test`` and a
+    ``handover`` need no incident; a ``handover`` lasts from ``since`` to ``until``.
     """
 
     id: str
@@ -60,11 +79,19 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     opened_at: datetime | None = None
     since: datetime | None = None
+    until: datetime | None = None
     by: str = ""
     text: str = ""
     assignee: str = ""
     step: int = 0
+    whom: str = ""
+    clock: Clock | None = None
+    percent: float = 0
+    count: int = 0
+    due_at: datetime | None = None
+    category: Kind = "incident"
     acknowledge_by: datetime | None = None
+    workaround_by: datetime | None = None
     resolve_by: datetime | None = None
     ack_url: str = ""
     incident_url: str = ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from sentinel.core import events as e
 from sentinel.core.effects import Notify
 from sentinel.core.escalation import UNANSWERED
 from sentinel.core.model import Directory
+from sentinel.core.sla import Clock
 from sentinel.core.state import Incident
 from sentinel.messages.notice import Notice, NoticeKind
 
@@ -23,6 +26,16 @@ KINDS: dict[type[e.Happened], NoticeKind] = {
     e.Raised: "raised",
     e.Merged: "merged",
     e.Absorbed: "absorbed",
+    e.Pended: "pending",
+    e.Reminded: "reminded",
+    e.Resumed: "resumed",
+    e.WorkaroundProposed: "workaround",
+    e.Recategorised: "recategorised",
+    e.Cascaded: "cascaded",
+    e.TargetWarned: "target_warned",
+    e.TargetMissed: "target_missed",
+    e.OutageExceeded: "outage",
+    e.Flapped: "flapping",
 }
 
 _encoder = msgspec.json.Encoder()
@@ -38,6 +51,7 @@ def notice(state: Incident, notify: Notify, *, directory: Directory, services: d
     event = notify.event
     failing = state.failing()
     signal = failing[-1] if failing else next(iter(state.signals.values())).signal
+    text = state.asked if isinstance(event, e.Reminded) else _text(event)
     return Notice(
         id=notify.message,
         kind=_kind(state, event),
@@ -54,9 +68,18 @@ def notice(state: Incident, notify: Notify, *, directory: Directory, services: d
         opened_at=state.opened_at,
         since=state.t0,
         by=_name(getattr(event, "by", ""), directory),
-        text=_text(event),
+        text=text,
         assignee=_name(state.acknowledged_by, directory),
         step=event.step if isinstance(event, e.Escalated) else 0,
+        whom=_name(state.waits_for, directory),
+        clock=event.clock if isinstance(event, e.TargetWarned | e.TargetMissed) else None,
+        percent=event.percent if isinstance(event, e.TargetWarned) else 0,
+        due_at=event.due_at if isinstance(event, e.TargetWarned | e.TargetMissed) else None,
+        count=_count(event),
+        category=state.kind,
+        acknowledge_by=_due(state, "ack"),
+        workaround_by=_due(state, "workaround"),
+        resolve_by=_due(state, "resolve"),
         incident_url=f"{url.rstrip('/')}/incidents/{state.number}" if url else "",
         runbook=state.plan.runbook,
         ticket=state.ticket,
@@ -75,6 +98,10 @@ def _kind(state: Incident, event: e.Event) -> NoticeKind:
         return "held" if event.on else "released"
     if isinstance(event, e.Exhausted) and event.why == UNANSWERED:
         return "unanswered"
+    if isinstance(event, e.Routed):
+        return "receipt" if event.path == "receipt" else "routed"
+    if isinstance(event, e.ProblemProposed):
+        return "recurring" if event.count else "unexplained"
     return KINDS.get(type(event), "opened")
 
 
@@ -89,15 +116,34 @@ def _text(event: e.Event) -> str:
     match event:
         case e.Resolved(automatic=True):
             return ""  # That the probes are good again is what a recovery says anyway, in the reader's language.
-        case e.Resolved(text=text) | e.Noted(text=text):
+        case e.Resolved(text=text, instructions=changed) if changed:
+            return f"{text}\n\n{changed}"
+        case e.Resolved(text=text) | e.Noted(text=text) | e.Resumed(text=text) | e.WorkaroundProposed(text=text):
             return text
-        case e.Reopened(why=why) | e.Closed(why=why):
+        case e.Pended(ask=ask):
+            return ask
+        case e.Reopened(why=why) | e.Closed(why=why) | e.Recategorised(why=why):
+            return why
+        case e.Cascaded(by=by, why=why) if by:
             return why
         case e.Merged(into=into):
             return into
         case e.Absorbed(number=number):
             return number
     return ""
+
+
+def _due(state: Incident, clock: Clock) -> datetime | None:
+    """Return when a target falls due, while its clock runs."""
+    found = state.clocks.get(clock)
+    return found.deadline.due_at if found is not None and found.running else None
+
+
+def _count(event: e.Event) -> int:
+    match event:
+        case e.ProblemProposed(count=count) | e.Flapped(changes=count):
+            return count
+    return 0
 
 
 def _name(who: str, directory: Directory) -> str:

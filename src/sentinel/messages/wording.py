@@ -18,8 +18,18 @@ TEXT_MAX_CHARS: Final = 4000
 LINK_MAX_CHARS: Final = 2000
 TIMELINE_MAX_LINES: Final = 3
 
+# What a sentence may have blanks for.
+BLANKS: Final = (
+    *("by", "at", "age", "outage", "step", "level", "priority", "text", "when"),
+    *("whom", "clock", "percent", "count", "due"),
+)
+
 # The kinds that ask somebody to act; all others only tell.
-ASKING: Final = frozenset({"opened", "escalated", "repeated", "reopened", "exhausted", "unanswered", "raised"})
+ASKING: Final = frozenset(
+    {"opened", "escalated", "repeated", "reopened", "exhausted", "unanswered", "raised", "cascaded", "routed"}
+)
+# Who is with the customer needs no instructions of the provider's.
+FOR_CUSTOMERS: Final = frozenset({"receipt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +103,9 @@ class Wording:
         if notice.kind == "test":
             return say("at", notice.at, notice.at)
         since = notice.since or notice.opened_at or notice.at
-        if notice.kind == "recovered":
-            return f"{say('from', since, notice.at)} {say('to', notice.at, since)}"
+        if notice.kind in {"recovered", "handover"}:
+            until = notice.until or notice.at
+            return f"{say('from', since, until)} {say('to', until, since)}"
         return say("since", since, notice.at)
 
     @property
@@ -116,12 +127,18 @@ class Wording:
             "level": str(notice.level or "-"),
             "priority": notice.priority or "-",
             "text": one_line(notice.text, NAME_MAX_CHARS),
+            "when": self.when,
+            "whom": one_line(notice.whom, NAME_MAX_CHARS),
+            "clock": self.voice.name("clocks", notice.clock) if notice.clock else "",
+            "percent": f"{notice.percent:g}",
+            "count": str(notice.count),
+            "due": self.voice.phrase("at", notice.due_at, notice.at) if notice.due_at else "",
         }
         return self.voice.kind(notice.kind, shape, **values)
 
     @staticmethod
     def _blanks() -> dict[str, str]:
-        return dict.fromkeys(("by", "at", "age", "outage", "step", "level", "priority", "text"), "")
+        return dict.fromkeys(BLANKS, "")
 
     def ask(self, key: str) -> str:
         """Return the request to take charge by a moment, or nothing."""
@@ -148,9 +165,11 @@ class Wording:
     def facts(self) -> list[Fact]:
         """Return the table of facts, without the rows that are not known."""
         notice, voice = self.notice, self.voice
-        if notice.kind == "test":
+        if notice.kind in {"test", "handover"}:
             return []
         rows = [("detail", self.detail), ("service", self.service)]
+        if notice.kind in FOR_CUSTOMERS:
+            rows += [("category", voice.name("categories", notice.category)), ("priority", notice.priority or "")]
         if notice.severity and notice.level:
             severity = voice.name("severities", notice.severity)
             rows.append(("severity", voice.word("severity_level", severity=severity, level=notice.level)))
@@ -158,12 +177,12 @@ class Wording:
             rows.append(("level", str(notice.level)))
         if notice.cause_class:
             rows.append(("cause_class", voice.name("cause_classes", notice.cause_class)))
-        moments = ("since", "opened_at", "acknowledge_by", "resolve_by")
+        moments = ("since", "opened_at", "acknowledge_by", "workaround_by", "resolve_by")
         rows += [(key, voice.long(moment)) for key in moments if (moment := getattr(notice, key))]
         rows.append(("assignee", one_line(notice.assignee, NAME_MAX_CHARS) or (voice.word("nobody") * self.asking)))
         rows += [
             ("ticket", one_line(notice.ticket, NAME_MAX_CHARS)),
-            ("runbook", one_line(notice.runbook, LINK_MAX_CHARS)),
+            ("runbook", "" if notice.kind in FOR_CUSTOMERS else one_line(notice.runbook, LINK_MAX_CHARS)),
         ]
         return [Fact(voice.word(key), value, link(value)) for key, value in rows if value]
 
