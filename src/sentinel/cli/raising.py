@@ -49,7 +49,7 @@ def raise_(asked: Asked, /, words: tuple[str, ...], **said: Any) -> None:
         print_outcome(asked, Daemon(asked).post("incidents", **report))
         return
     if any(said[name] for name in OF_OPERATORS):
-        raise click.UsageError("The rules judge a ticket: leave --level, --severity and --expected out.")
+        raise click.UsageError("The rules judge a ticket: leave --level and --severity out, and --expected.")
     print_outcome(asked, Daemon(asked).post("signals", **ticket(words, said)))
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Integer, bindparam, case, func, insert, literal_column, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
@@ -18,15 +17,10 @@ from sentinel.store.tables import outbox
 SETTLED = frozenset({"done", "dead", "withdrawn"})
 
 INSERT = insert(outbox)
-ONCE = {
-    "sqlite": sqlite.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id),
-    "postgresql": postgresql.insert(outbox).on_conflict_do_nothing().returning(outbox.c.id),
-}
+ONCE = rows.ForDialect(lambda dialect: rows.inserting(dialect, outbox).on_conflict_do_nothing().returning(outbox.c.id))
 # A ticket that is still owed counts from the first change that the back-end has not seen.
 FIRST_OWED = case((outbox.c.settled_at.is_(None), outbox.c.created_at), else_=literal_column("excluded.created_at"))
-TICKETS = {
-    dialect: rows.upsert(dialect, outbox, ("id",), {"created_at": FIRST_OWED}) for dialect in ("sqlite", "postgresql")
-}
+TICKETS = rows.ForDialect(lambda dialect: rows.upsert(dialect, outbox, ("id",), {"created_at": FIRST_OWED}))
 WITHDRAW = (
     update(outbox)
     .where(outbox.c.id == bindparam("b_id"), or_(outbox.c.state == "pending", outbox.c.state == "sending"))

@@ -19,8 +19,8 @@ COUNTER = "ticket"
 _ticket = msgspec.json.Decoder(Ticket)
 _silence = msgspec.json.Decoder(Silence)
 
-PUT_SILENCE = {dialect: rows.upsert(dialect, silence, ("id",)) for dialect in ("sqlite", "postgresql")}
-PUT_HEARTBEAT = {dialect: rows.upsert(dialect, heartbeat, ("name",)) for dialect in ("sqlite", "postgresql")}
+PUT_SILENCE = rows.ForDialect(lambda dialect: rows.upsert(dialect, silence, ("id",)))
+PUT_HEARTBEAT = rows.ForDialect(lambda dialect: rows.upsert(dialect, heartbeat, ("name",)))
 
 
 def put_ticket(connection: Connection, wanted: Ticket, at: datetime) -> TicketReference:

@@ -22,8 +22,8 @@ EVENTS_OUTLIVE_SAMPLES = timedelta(days=306)
 
 _result = msgspec.json.Decoder(Result)
 
-PUT_STATE = {dialect: rows.upsert(dialect, probe_state, ("probe", "target")) for dialect in ("sqlite", "postgresql")}
-PUT_CHUNK = {dialect: rows.upsert(dialect, sample_chunk, ("series", "hour")) for dialect in ("sqlite", "postgresql")}
+PUT_STATE = rows.ForDialect(lambda dialect: rows.upsert(dialect, probe_state, ("probe", "target")))
+PUT_CHUNK = rows.ForDialect(lambda dialect: rows.upsert(dialect, sample_chunk, ("series", "hour")))
 SERIES = select(series.c.id).where(series.c.probe == bindparam("probe"), series.c.target == bindparam("target"))
 CHUNK = select(sample_chunk.c.packed).where(
     sample_chunk.c.series == bindparam("series"), sample_chunk.c.hour == bindparam("hour")

@@ -12,7 +12,7 @@ from sentinel.store.tables import rota_entry
 # The newest ones: more than two centuries of weeks.
 ENTRIES_MAX = 10_000
 
-PUT = {dialect: rows.upsert(dialect, rota_entry, ("id",)) for dialect in ("sqlite", "postgresql")}
+PUT = rows.ForDialect(lambda dialect: rows.upsert(dialect, rota_entry, ("id",)))
 NEWEST = select(rota_entry.c.body).order_by(rota_entry.c.made_at.desc(), rota_entry.c.id.desc()).limit(ENTRIES_MAX)
 
 _entry = msgspec.json.Decoder(Entry)

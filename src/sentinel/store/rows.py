@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import Row, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from sentinel.core import events as e
@@ -97,8 +97,27 @@ def to_outbox(row: Row[Any]) -> OutboxRow:
     return OutboxRow(**row._mapping)
 
 
+class ForDialect(dict[str, Any]):
+    """A statement in each dialect, made when it is first used: who runs on SQLite never imports PostgreSQL."""
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, dialect: str) -> Any:
+        """Make the statement of a dialect."""
+        self[dialect] = self._make(dialect)
+        return self[dialect]
+
+
+def inserting(dialect: str, table: Table) -> Any:
+    """Return the dialect's own INSERT, which knows what to do about conflicts; the other dialect is not imported."""
+    return importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
 def upsert(dialect: str, table: Table, keys: Sequence[str], change: Mapping[str, Any] | None = None) -> Insert:
     """Return an INSERT that changes the row of the same keys: all other columns, or those in ``change``."""
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    insert = inserting(dialect, table)
     wanted = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
-    return insert.on_conflict_do_update(index_elements=list(keys), set_={**wanted, **(change or {})})
+    statement: Insert = insert.on_conflict_do_update(index_elements=list(keys), set_={**wanted, **(change or {})})
+    return statement
