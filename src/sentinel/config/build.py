@@ -298,9 +298,7 @@ def _directory(config: Config, calendars: Calendars) -> Directory:
         for name, entry in config.channels.items()
     }
     told = cast(m.Watchdog, config.single["watchdog"]).self_alert.to
-    rotas = {
-        name: rota_of(name, entry, calendars, config.site.timezone, told) for name, entry in config.rotas.items()
-    }
+    rotas = {name: rota_of(name, entry, calendars, config.site.timezone, told) for name, entry in config.rotas.items()}
     return Directory(people=people, groups=groups, channels=channels, rotas=rotas)
 
 
