@@ -19,7 +19,7 @@ from sentinel.channels.base import Undelivered
 from sentinel.config.build import Setup
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
-from sentinel.core.events import Event
+from sentinel.core.events import Event, Exhausted
 from sentinel.core.state import Incident
 from sentinel.dispatch import Carrier, Dispatcher
 from sentinel.doors import Doors
@@ -138,8 +138,9 @@ class Daemon:
     def _written(self, happened: Sequence[tuple[Incident, Event]], settled: Sequence[Settlement]) -> None:
         self.meters.happened(happened)
         for state, event in happened:
-            happening = {"what": type(event).__name__, "phase": state.phase, "incident_level": state.level}
-            log.info("incident", number=state.number, **happening)
+            say = log.error if isinstance(event, Exhausted) else log.info  # Nobody was reached: this must stand out.
+            kind = event.__struct_config__.tag
+            say("incident", number=state.number, what=kind, phase=state.phase, incident_level=state.level)
             self.dispatcher.unrecorded.forget(state.dedup)
         if happened or any(settlement.state == "pending" for settlement in settled):
             self.dispatcher.wake()

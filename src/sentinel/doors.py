@@ -82,7 +82,7 @@ class Doors:
             if not channel.address or not person.addresses.get(channel.address):
                 continue
             now = daemon.clock.now()
-            notice = Notice(id=f"test/{int(now.timestamp())}/{person_id}/{name}", kind="test", at=now)
+            notice = Notice(id=f"test/{now:%Y%m%dT%H%M%S%f}/{person_id}/{name}", kind="test", at=now)
             try:
                 message = daemon.composition.write(notice, person_id, name)
                 reference = await daemon.dispatcher.send_once(name, message)

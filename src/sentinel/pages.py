@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
 from sentinel.engine import series, targets
@@ -17,6 +17,8 @@ from sentinel.metrics import Meters, Sample, incident_counts, oldest_unacknowled
 from sentinel.store.base import Store
 
 OPENMETRICS = "application/openmetrics-text"
+# Every name here is one that this version of the format can write, and old scrapers read nothing newer.
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
 END = b"# EOF\n"
 
 
@@ -65,7 +67,7 @@ class Pages:
         if OPENMETRICS in accept:
             own: bytes = openmetrics.generate_latest(self._meters.registry)  # type: ignore[no-untyped-call]
             return b"".join((own.removesuffix(END), *probes, END)), openmetrics.CONTENT_TYPE_LATEST
-        return b"".join((generate_latest(self._meters.registry), *probes)), CONTENT_TYPE_LATEST
+        return b"".join((generate_latest(self._meters.registry), *probes)), TEXT
 
     def _promised(self) -> Iterable[Sample]:
         return targets.promised(self._meters.expected.services, self._desk.policy.directory, self._clock.now())

@@ -11,14 +11,23 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 SOCKET_NAME = "control.sock"
+SERVICE_CONFIG = Path("/etc/sentinel/probes.yaml")
+SERVICE_STATE = Path("/var/lib/sentinel")
 
 
 def storage_url(setup: Setup, path: Path) -> str:
-    """Return where things are kept: as configured, else in systemd's state folder, else beside the configuration."""
+    """Return where things are kept: as configured, else in systemd's state folder, else beside the configuration.
+
+    A relative path is seen from the configuration's folder, whoever asks from wherever. The service's own
+    configuration means the service's own folder, also when asked outside of it.
+    """
+    folder = path.absolute().parent
     if setup.storage.url:
-        return setup.storage.url.reveal()
-    folder = Path(os.environ.get("STATE_DIRECTORY", path.parent)).absolute()
-    return f"sqlite:///{folder / 'sentinel.db'}"
+        url = setup.storage.url.reveal()
+        return f"{SQLITE}{folder / url.removeprefix(SQLITE)}" if url.startswith(SQLITE) else url
+    if path.absolute() == SERVICE_CONFIG:
+        folder = SERVICE_STATE
+    return f"{SQLITE}{Path(os.environ.get('STATE_DIRECTORY', folder)).absolute() / 'sentinel.db'}"
 
 
 def control_path(url: str) -> Path | None:

@@ -85,7 +85,7 @@ async def test_silences_are_added_listed_and_ended(reached):
     ("words", "why"),
     [
         (("silence", "add", "service=campus"), "give --for or --until"),
-        (("silence", "add", "service=campus", "--for", "1h", "--until", "2027-01-01"), "not both"),
+        (("silence", "add", "service=campus", "--for", "1h", "--until", "2027-01-01"), "one of them"),
         (("silence", "add", "service=campus", "--for", "5"), "'5' is not a duration"),
         (("silence", "add", "service=campus", "--until", "tomorrow"), "'tomorrow' is not a moment"),
         (("silence", "add"), "Missing argument"),

@@ -84,9 +84,9 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "exhausted",
         {"detail": ""},
-        "PERSONNE JOINT P1 Campus Moodle : Campus inutilisable depuis 22h10. Tous les canaux ont échoué. "
+        "PERSONNE JOINT P1 Campus Moodle : Campus inutilisable depuis 22h10. Personne d'autre à prévenir. "
         "https://s.example.org/a/7Kq2 INC-42",
-        "NOBODY REACHED P1 Campus Moodle: Campus inutilisable since 21:10. Every channel has failed. "
+        "NOBODY REACHED P1 Campus Moodle: Campus inutilisable since 21:10. Nobody else to tell. "
         "https://s.example.org/a/7Kq2 INC-42",
     ),
     (
@@ -327,7 +327,11 @@ LEADS = [
     ("reopened", {"by": "Chloé"}, "Chloé a rouvert l'incident à 22h15."),
     ("note", {"by": "Chloé"}, "Chloé a ajouté une note à 22h15."),
     ("closed", {}, "Incident clos à 22h15."),
-    ("exhausted", {}, "Personne n'a pu être joint~: tous les canaux de tous les destinataires ont échoué."),
+    (
+        "exhausted",
+        {},
+        "Personne d'autre n'a pu être prévenu~: personne n'est à prévenir, ou tous les canaux de tous ont échoué.",
+    ),
     ("raised", {}, "L'incident s'aggrave~: il passe au niveau 3, priorité P1."),
     ("merged", {"by": "Chloé", "text": "INC-40"}, "Chloé a rattaché cet incident à INC-40."),
     ("test", {"by": "Amina"},

@@ -14,12 +14,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sentinel.cli.asked import Asked, Ended, Exit
 from sentinel.cli.output import print_json, safe
+from sentinel.places import SERVICE_CONFIG, SOCKET_NAME
 
 TIMEOUT_S = 60.0
 ANSWER_MAX_BYTES = 64 * 1024 * 1024
 SERVICE_SOCKET = Path("/run/sentinel/control.sock")
-SERVICE_CONFIG = Path("/etc/sentinel/probes.yaml")
-SOCKET_NAME = "control.sock"
 DATABASE_FILE = re.compile(r"""^[^#\n]*sqlite:///([^\s"'},?#]+)""", re.MULTILINE)
 
 
@@ -144,7 +143,8 @@ def socket_named_in(config: Path) -> Path | None:
         text = config.read_text(errors="replace")
     except OSError:
         return None
-    sockets = (Path(file).absolute().with_name(SOCKET_NAME) for file in DATABASE_FILE.findall(text))
+    folder = config.absolute().parent
+    sockets = ((folder / file).with_name(SOCKET_NAME) for file in DATABASE_FILE.findall(text))
     return next((found for found in sockets if found.exists()), None)
 
 
@@ -157,7 +157,8 @@ def configured_socket(config: Path) -> Path | None:
 
     url = load_or_end(config).setup.storage.url
     scheme, _, file = url.reveal().partition(":///") if url else ("", "", "")
-    return Path(file.partition("?")[0]).absolute().with_name(SOCKET_NAME) if scheme == "sqlite" and file else None
+    folder = config.absolute().parent
+    return (folder / file.partition("?")[0]).with_name(SOCKET_NAME) if scheme == "sqlite" and file else None
 
 
 def _path(parts: tuple[str, ...]) -> str:

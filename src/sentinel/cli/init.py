@@ -49,7 +49,8 @@ def init(asked: Asked, url: str | None, yes: bool, email: str, mobile: str) -> N
     if asked.json:
         print_json({"file": str(path), "looked": seen.findings() if seen else [], "moodle": bool(seen and seen.moodle)})
     else:
-        say(f"Wrote {path} ({len(text.splitlines())} lines). Next: sentinel check, then sentinel run.")
+        which = f" -c {path}" if asked.config else ""
+        say(f"Wrote {path} ({len(text.splitlines())} lines). Next: sentinel check{which}, then sentinel run{which}.")
 
 
 def _print(seen: Look) -> None:

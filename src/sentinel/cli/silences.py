@@ -28,7 +28,7 @@ def silence() -> None:
 def add(asked: Asked, /, matchers: tuple[str, ...], lasting: str, until: str, **said: str) -> None:
     """Silence what every MATCHER fits: service=campus, probe=web-*, target!=web1*."""
     if bool(lasting) == bool(until):
-        raise click.UsageError("A silence ends: give --for or --until, not both.")
+        raise click.UsageError("A silence ends: give --for or --until, one of them.")
     ends: dict[str, Any] = {"for_s": duration(lasting).total_seconds()} if lasting else {"ends_at": _moment(until)}
     made = Daemon(asked).post("silences", matchers=matchers, **ends, **said)
     _print(asked, made, f"{made['id']} is silent until {local(made['ends_at'])}")

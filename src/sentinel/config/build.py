@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from sentinel import rules
 from sentinel.config import model as m
 from sentinel.config.calendars import BUSINESS, Calendars
-from sentinel.config.checks import address_of
+from sentinel.config.checks import DEFAULT_ESCALATION, address_of
 from sentinel.config.contracts import Contracts
 from sentinel.config.fields import HostPort
 from sentinel.config.handling import IncidentRules, Tolerance
@@ -27,7 +27,6 @@ from sentinel.probes.base import ProbeKind
 from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import Confirm, ProbePlan
 
-DEFAULT_ESCALATION: Final = "default"
 PASSIVE_INTERVAL: Final = timedelta(seconds=30)
 TICKETS: Final = {"builtin": "builtin", "internal": "builtin", "none": ""}
 

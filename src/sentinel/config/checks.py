@@ -26,6 +26,7 @@ from sentinel.rules import calendar_of
 CRITICAL_INTERVAL_MAX: Final = timedelta(minutes=5)
 DETECTION_USUAL_MAX: Final = timedelta(minutes=5, seconds=30)
 NAMED_MAX: Final = 5
+DEFAULT_ESCALATION: Final = "default"
 CHOSEN: Final = {"email": "email", "sms": "mobile"}  # what the option `as` of a channel says of the address it wants
 # What rules may call a probe of data integrity (rule CLS-11), before there is a kind of that name.
 INTEGRITY: Final = "integrity"
@@ -53,6 +54,7 @@ class Checker:
         self._recipients()
         self._watchdog()
         self._probes()
+        self._heard()
 
     # --------------------------------------------------------------------------------------------------- small helpers
 
@@ -234,6 +236,23 @@ class Checker:
             self.warnings.add(place, ("probes", names[0]), what, "shorten `interval`, `timeout` or `confirm`")
 
     # ----------------------------------------------------------------------------------------------------- who is told
+
+    def _heard(self) -> None:
+        """Warn of probes whose failure would reach nobody: legal, and hardly ever meant."""
+        if self.config.recipients or any(rule.group for _, rule in self.config.rules):
+            return
+        known = self.config.names["escalations"]
+        unheard = []
+        for name, probe in self.config.probes.items():
+            service = self.config.services.get(cast(m.ProbeEntry, probe.shared).service)
+            if ((service.escalation if service else "") or DEFAULT_ESCALATION) not in known:
+                unheard.append(name)
+        if unheard:
+            named = ", ".join(f"`{name}`" for name in unheard[:NAMED_MAX])
+            more = f" and {len(unheard) - NAMED_MAX} more" if len(unheard) > NAMED_MAX else ""
+            place = key_place(self.config.root, ("probes", unheard[0]))
+            suggestion = f"name an `escalation` in the service, or write one called `{DEFAULT_ESCALATION}`"
+            self.warnings.add(place, ("probes", unheard[0]), f"nobody is told when {named}{more} fails", suggestion)
 
     def _escalations(self) -> None:
         for name, escalation in self.config.escalations.items():

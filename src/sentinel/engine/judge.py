@@ -20,6 +20,7 @@ from sentinel.core.model import PRIORITIES, Priority, Result, Signal, Verdict
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.live import Live, Row
+from sentinel.probes.plan import shown
 from sentinel.store.base import ProbeEvent, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -140,7 +141,7 @@ class Judge:
             reason=result.reason,
             service=row.plan.service,
             last_good_at=row.track.last_good_at,
-            labels={**row.plan.labels, "probe": row.plan.name, "target": row.target},
+            labels={**row.plan.labels, "probe": row.plan.name, "target": shown(row.target)},
         )
         self._say(row, lambda: self._report(signal, verdict), failing=True)
 
@@ -197,4 +198,4 @@ def any_covers(silences: Iterable[Silence], labels: dict[str, str], now: datetim
 
 
 def _about(row: Row, result: Result) -> dict[str, object]:
-    return {"probe": row.plan.name, "target": row.target, "reason": result.reason, "detail": result.detail}
+    return {"probe": row.plan.name, "target": shown(row.target), "reason": result.reason, "detail": result.detail}

@@ -11,7 +11,7 @@ import msgspec
 
 from sentinel.core.model import Result
 from sentinel.engine.scheduler import Key
-from sentinel.probes.plan import ProbePlan
+from sentinel.probes.plan import ProbePlan, shown
 from sentinel.rules import Track
 
 State = Literal["ok", "failing", "pending", "muted", "paused", "unknown"]
@@ -30,7 +30,7 @@ class Row(msgspec.Struct, kw_only=True):
     @property
     def key(self) -> str:
         """Return the key of the signal that this target raises."""
-        return f"probe:{self.plan.name}/{self.target}"
+        return f"probe:{self.plan.name}/{shown(self.target)}"
 
     @property
     def state(self) -> State:

@@ -16,6 +16,7 @@ from sentinel.engine.live import Row
 from sentinel.probes import kind as kind_of
 from sentinel.probes.base import Labels
 from sentinel.probes.help import PROBE_HELP
+from sentinel.probes.plan import shown
 
 SERIES_PER_TARGET_MAX: Final = 60  # Threat T13: labels that a target can choose must not fill the page.
 LABEL_MAX_CHARS: Final = 400
@@ -37,7 +38,7 @@ def write_lines(row: Row, result: Result, samples: Samples, phases: dict[str, fl
     plan = row.plan
     identity = ",".join(
         f'{name}="{escape(value)}"'
-        for name, value in zip(IDENTITY, (plan.name, plan.service, row.target, plan.site), strict=True)
+        for name, value in zip(IDENTITY, (plan.name, plan.service, shown(row.target), plan.site), strict=True)
     )
     lines: dict[str, str] = {}
 

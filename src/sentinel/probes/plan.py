@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 from sentinel.probes.base import Options
+
+
+def shown(target: str) -> str:
+    """Return a target as it may stand in metrics, logs and messages: the query of a URL may hold a key.
+
+    A short sum stands in for the query, so that two targets that differ only there stay two.
+    """
+    base, mark, query = target.partition("?")
+    return f"{base}?{zlib.crc32(query.encode()):08x}" if mark and "://" in base else target
 
 
 @dataclass(frozen=True, slots=True)
