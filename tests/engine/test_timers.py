@@ -31,6 +31,10 @@ class Counted:
         self._real.commit(write)
 
 
+async def nothing() -> int:
+    return 0
+
+
 async def opened(house: House, count: int) -> None:
     await asyncio.gather(*(house.report(key=f"probe:{n}", dedup=f"d{n}") for n in range(count)))
 
@@ -42,13 +46,13 @@ def test_hundreds_of_incidents_that_are_due_at_once_are_woken_in_a_few_transacti
             await opened(built, AT_ONCE)
             built.desk.due = lambda *_: []  # As if the machine had slept: all of them are overdue when it wakes.
             await built.wait(minutes=16)
+            built.dispatcher._start_due = nothing  # What becomes of each message is another story.
+            await built.wait(seconds=20)
             before = store.commits
-            built.dispatcher.carriers = {}  # What follows of each message is another story.
-            built.dispatcher.wake = lambda: None
             del built.desk.due
             await built.wait(seconds=2)
             assert all(state.taken == {0: 1, 1: 1} for state in built.desk.open())
-            assert store.commits - before < AT_ONCE
+            assert store.commits - before < AT_ONCE / 10
 
     virtual.run(story())
 
