@@ -50,12 +50,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pages": {"*"},
     "places": {"config.build"},
     "daemon": {"*"},
+    "parts": {"*"},
     "doors": {"*"},
     "service": {"*"},
     "cli": {"*"},
 }  # fmt: skip
 # The composition root and the commands: they may know everything, and only they know each other.
-ROOT = {"assembly", "pages", "daemon", "doors", "service", "cli", "logs", "places"}
+ROOT = {"assembly", "pages", "parts", "daemon", "doors", "service", "cli", "logs", "places"}
 
 # One foreign system, one place.
 HOME_OF: dict[str, set[str]] = {
@@ -103,7 +104,7 @@ EDGES: dict[str, str] = {
     "dispatch:Dispatcher._burst": "a bug in one channel must not keep a page from another way",
     "dispatch:Dispatcher._tried_ticket": "a bug in one ticket back-end must not lose the ticket",
     "engine.supervision:keep": "a loop with a bug is logged, counted and started again",
-    "daemon:Daemon._run_probe": "one result that cannot be digested must not go unseen, nor stop the others",
+    "parts:Parts._run_probe": "one result that cannot be digested must not go unseen, nor stop the others",
 }
 
 

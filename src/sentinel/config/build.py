@@ -17,11 +17,13 @@ from sentinel.config.checks import DEFAULT_ESCALATION, address_of
 from sentinel.config.contracts import Contracts
 from sentinel.config.fields import HostPort
 from sentinel.config.handling import IncidentRules, Tolerance
-from sentinel.config.rotas import rota_of
+from sentinel.config.people import directory_of, listener_of, step_of
 from sentinel.config.ruling import rules_of
 from sentinel.config.sections import Config, Kinded
+from sentinel.config.telling import Tickets as TicketsEntry
+from sentinel.config.telling import Watchdog
 from sentinel.config.timing import timing_of
-from sentinel.core.model import Channel, Directory, Listener, Person, Plan, Step, Verdict
+from sentinel.core.model import Directory, Listener, Plan, Step, Verdict
 from sentinel.core.sla import Contract
 from sentinel.probes.base import ProbeKind
 from sentinel.probes.net import TargetPolicy
@@ -184,8 +186,8 @@ def difference(old: Setup, new: Setup) -> Difference:
 def build(config: Config, digest: str, folder: Path) -> Setup:
     """Make the setup of a configuration that has been found good. ``folder`` is where its own file is."""
     single: Mapping[str, Any] = config.single
-    told = cast(m.Watchdog, single["watchdog"]).self_alert
-    tickets = cast(m.Tickets, single["tickets"])
+    told = cast(Watchdog, single["watchdog"]).self_alert
+    tickets = cast(TicketsEntry, single["tickets"])
     incidents = cast(IncidentRules, single["incidents"])
     targets = cast(m.TargetRules, single["target_policy"])
     server = cast(m.Server, single["server"])
@@ -202,11 +204,11 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
         calendars=calendars,
         contracts=Contracts(config.sla, calendars),
         services={name: _service(name, entry) for name, entry in config.services.items()},
-        directory=_directory(config, calendars),
+        directory=directory_of(config, calendars),
         rules=rules_of(config),
         group_by=config.ordered.group_by,
-        escalations={name: tuple(map(_step, entry.steps)) for name, entry in config.escalations.items()},
-        recipients=tuple(_listener(entry) for _, entry in config.recipients),
+        escalations={name: tuple(map(step_of, entry.steps)) for name, entry in config.escalations.items()},
+        recipients=tuple(listener_of(entry) for _, entry in config.recipients),
         last_resort=told.to,
         last_resort_by=told.by,
         tickets=Tickets(TICKETS[tickets.backend], tickets.open.min_level),
@@ -283,65 +285,3 @@ def _service(name: str, entry: m.ServiceEntry) -> ServicePlan:
         redundancy=entry.redundancy,
         contacts=dict(entry.contacts),
     )
-
-
-def _directory(config: Config, calendars: Calendars) -> Directory:
-    people = {name: _person(name, entry, config.site) for name, entry in config.people.items()}
-    groups: dict[str, tuple[str, ...]] = {}
-    for name, group in config.groups.items():
-        mailboxes = {mailbox.id: mailbox for mailbox in _mailboxes(name, group, config.site)}
-        people |= mailboxes
-        groups[name] = (*group.members, *mailboxes)
-    channels = {
-        name: Channel(name=name, address=cast(Any, address_of(entry)), fallback=entry.shared.fallback)
-        for name, entry in config.channels.items()
-    }
-    told = cast(m.Watchdog, config.single["watchdog"]).self_alert.to
-    rotas = {name: rota_of(name, entry, calendars, config.site.timezone, told) for name, entry in config.rotas.items()}
-    return Directory(people=people, groups=groups, channels=channels, rotas=rotas)
-
-
-def _person(name: str, entry: m.PersonEntry, site: m.Site) -> Person:
-    return Person(
-        id=name,
-        name=entry.name or name,
-        addresses={kind: address for kind in ("email", "mobile") if (address := getattr(entry, kind))},
-        language=entry.language or site.language,
-        timezone=entry.timezone or site.timezone,
-        by=entry.by,
-        side=entry.side,
-        role=entry.role,
-    )
-
-
-def _mailboxes(name: str, group: m.GroupEntry, site: m.Site) -> list[Person]:
-    """A group's own mail addresses are told as people are, under ids nobody can give to a person."""
-    return [
-        Person(
-            id=f"group:{name}/{address}",
-            name=group.name or name,
-            addresses={"email": address},
-            language=site.language,
-            timezone=site.timezone,
-            side=group.side,
-            role="viewer",
-        )
-        for address in group.email
-    ]
-
-
-def _step(entry: m.StepEntry) -> Step:
-    repeat = entry.repeat
-    return Step(
-        after=entry.at,
-        to=entry.to,
-        by=entry.by,
-        unless=entry.unless,
-        repeats=repeat.times if repeat else 0,
-        every=repeat.every if repeat else timedelta(minutes=5),
-        min_level=entry.min_level,
-    )
-
-
-def _listener(entry: m.RecipientEntry) -> Listener:
-    return Listener(who=entry.who, by=entry.by, on=entry.on, min_level=entry.min_level, services=entry.services)

@@ -16,7 +16,9 @@ from sentinel.config.contract_checks import faults_of
 from sentinel.config.errors import Mistakes, Path, Place
 from sentinel.config.explain import key_place, place_of
 from sentinel.config.quantities import write_duration
+from sentinel.config.rule_entry import RuleMatch
 from sentinel.config.sections import Config, Kinded
+from sentinel.config.telling import Watchdog
 from sentinel.config.timing import Timing, timing_of
 from sentinel.config.words import quoted
 from sentinel.core.matching import like
@@ -147,7 +149,7 @@ class Checker:
             if catch_all is not None:
                 what = f"rule {shown} is never reached: {catch_all[0]} before it takes everything"
                 self.warnings.add(self._place(*path), path, what, "move it up")
-            elif rule.match == m.RuleMatch() and rule.when is None and not rule.for_:
+            elif rule.match == RuleMatch() and rule.when is None and not rule.for_:
                 catch_all = (shown, self._place(*path))
             for section, known in (("probe", self.config.names["probes"]), ("service", self.config.names["services"])):
                 self._patterns(section, getattr(rule.match, section), known, (*path, "match", section))
@@ -172,7 +174,7 @@ class Checker:
             place, _, found, _ = place_of(self.config.root, at)
             self.mistakes.unknown(place, found, f"unknown {what} {quoted(word)}", (word, sorted(names)))
 
-    def _reasons(self, match: m.RuleMatch, path: Path) -> None:
+    def _reasons(self, match: RuleMatch, path: Path) -> None:
         kinds = {entry.kind.name: cast(ProbeKind, entry.kind) for entry in self.config.probes.values()}
         known = frozenset(reason for kind in kinds.values() for reason in kind.reasons)
         if not known or (match.source and "probe" not in match.source):
@@ -269,7 +271,7 @@ class Checker:
             self._told((recipient.who,), recipient.by, (*path, "who"), path)
 
     def _watchdog(self) -> None:
-        told = cast(m.Watchdog, self.config.single["watchdog"]).self_alert
+        told = cast(Watchdog, self.config.single["watchdog"]).self_alert
         self._told(told.to, told.by, ("watchdog", "self_alert", "to"), ("watchdog", "self_alert"))
 
     def _fillers(self) -> None:

@@ -9,9 +9,9 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from sentinel.config.base import Country, Section
+from sentinel.config.base import Country, Section, Text
 from sentinel.config.calendars import CalendarEntry
 from sentinel.config.contracts import ContractEntry
 from sentinel.config.fields import (
@@ -27,38 +27,19 @@ from sentinel.config.fields import (
     TimeZoneName,
     Url,
     quoted,
-    write_duration,
     wrong,
 )
 from sentinel.config.handling import IncidentRules, Tolerance
 from sentinel.config.quantities import read_whole
-from sentinel.config.readings import Listen, Repeats, Resolver, StorageUrl, When
+from sentinel.config.readings import Listen, Resolver, StorageUrl
 from sentinel.config.rotas import RotaEntry
-from sentinel.core.model import Language, Priority, Severity, Unless
-from sentinel.rules.words import CAUSES
+from sentinel.config.rule_entry import RuleEntry
+from sentinel.config.telling import EscalationEntry, RecipientEntry, Tickets, Watchdog
+from sentinel.core.model import Language
 
 INTERVAL_MAX: Final = timedelta(days=31)
 TIMEOUT_MAX: Final = timedelta(minutes=10)
-TEXT_MAX_CHARS: Final = 500
-
-Text = Annotated[str, Field(min_length=1, max_length=TEXT_MAX_CHARS)]
-LevelField = Annotated[Literal[1, 2, 3], BeforeValidator(read_whole)]
 Side = Literal["provider", "customer", "partner"]
-Moment = Literal[
-    "opened",
-    "acknowledged",
-    "escalated",
-    "raised",
-    "resolved",
-    "reopened",
-    "closed",
-    "pending",
-    "resumed",
-    "recategorised",
-    "workaround",
-    "sla_warning",
-    "sla_breach",
-]
 Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=INTERVAL_MAX)]
 Timeout = Annotated[Duration, Field(ge=timedelta(milliseconds=1), le=TIMEOUT_MAX)]
 
@@ -236,114 +217,6 @@ class ServiceEntry(Section):
     runbook: Runbook | Text | None = None
     redundancy: Flag = False
     contacts: dict[str, OneOrMany[str]] = {}
-
-
-# --------------------------------------------------------------------------------------------------- what is to happen
-
-
-def whole_days(value: timedelta) -> timedelta:
-    """Refuse a part of a day: dates have none."""
-    if value % timedelta(days=1):
-        raise wrong(f"'{write_duration(value)}' is not a number of days", "write it as `5d`")
-    return value
-
-
-Days = Annotated[Duration, AfterValidator(whole_days)]
-Grade = Literal["high", "medium", "low", ""]
-
-
-class RuleMatch(Section):
-    """What a rule asks for: all of it must hold; within one line one value is enough; ``""`` is what is not given."""
-
-    kind: OneOrMany[Literal["incident", "request"]] = ()
-    probe: OneOrMany[str] = ()
-    type: OneOrMany[str] = ()
-    service: OneOrMany[str] = ()
-    reason: OneOrMany[str] = ()
-    target: OneOrMany[str] = ()
-    source: OneOrMany[Literal["probe", "person", "alert"]] = ()
-    functional: Flag | None = None
-    asset: OneOrMany[str] = ()
-    category: OneOrMany[str] = ()
-    scope: OneOrMany[Literal["company", "site", "department", "management", "user", ""]] = ()
-    symptom: OneOrMany[Literal["down", "degraded", "unreachable", ""]] = ()
-    impact: OneOrMany[Grade] = ()
-    urgency: OneOrMany[Grade] = ()
-    wanted_after: Days | None = None
-    during: OneOrMany[str] = ()
-    labels: dict[str, OneOrMany[str]] = {}
-
-
-Cause = Literal["intrinsic", "extrinsic", *CAUSES]  # type: ignore[valid-type]  # mypy knows no unpacking here
-
-
-class RuleEntry(Section):
-    """What a failure means."""
-
-    name: Text | None = None
-    match: RuleMatch = RuleMatch()
-    when: When | None = None
-    for_: Duration = Field(timedelta(0), alias="for")
-    level: LevelField | None = None
-    severity: Severity | None = None
-    priority: Priority | None = None
-    cause: Cause | None = None
-    group: str = ""
-    title: str = Field("", max_length=TEXT_MAX_CHARS)
-    dedup: str = Field("", max_length=TEXT_MAX_CHARS)
-
-
-class StepEntry(Section):
-    """One rung of an escalation."""
-
-    at: Duration
-    to: OneOrMany[str] = Field(min_length=1)
-    by: OneOrMany[str] = ()
-    unless: Unless = "acknowledged"
-    repeat: Repeats | None = None
-    min_level: LevelField = 3
-
-
-class EscalationEntry(Section):
-    """The rungs, as a list or under ``steps``."""
-
-    steps: tuple[StepEntry, ...] = Field(min_length=1)
-
-
-class RecipientEntry(Section):
-    """Who else hears of incidents."""
-
-    who: str
-    by: OneOrMany[str] = ()
-    on: OneOrMany[Moment] = ("opened", "resolved")
-    min_level: LevelField = 3
-    services: OneOrMany[str] = ()
-
-
-class OpenTickets(Section):
-    """From which level on an incident gets a ticket."""
-
-    min_level: LevelField = 2
-
-
-class Tickets(Section):
-    """Which ticket back-end is used; ``internal`` is another name of the built-in one."""
-
-    backend: Literal["builtin", "internal", "none"] = "builtin"
-    open: OpenTickets = OpenTickets()
-
-
-class SelfAlert(Section):
-    """Who is told when nobody else could be reached."""
-
-    to: OneOrMany[str] = ()
-    by: OneOrMany[str] = ()
-
-
-class Watchdog(Section):
-    """Who watches the watcher."""
-
-    self_alert: SelfAlert = SelfAlert()
 
 
 class Version(Section):

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import yaml
 
-from sentinel.config import model as m
 from sentinel.config.calendars import Calendars
 from sentinel.config.checks import audience_of
+from sentinel.config.rule_entry import RuleEntry
 from sentinel.config.sections import Config
 from sentinel.core.model import PRIORITIES, Priority
 from sentinel.core.sla import Contract
@@ -40,7 +40,7 @@ def catalogue() -> tuple[Rule, ...]:
     """Return the classification of rules CLS-4 to CLS-11, read from the file that is shipped."""
     text = resources.files("sentinel.rulepacks").joinpath(CATALOGUE).read_text("utf-8")
     entries = yaml.load(text, Loader=_LOADER)["rules"]  # noqa: S506  a base loader makes texts, lists and mappings only
-    return tuple(rule_of(m.RuleEntry.model_validate(entry), number) for number, entry in enumerate(entries))
+    return tuple(rule_of(RuleEntry.model_validate(entry), number) for number, entry in enumerate(entries))
 
 
 def open_calendars(rules: Iterable[Rule], calendars: Calendars, now: datetime) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def priorities_of(contract: Contract) -> tuple[Priority, ...]:
     return PRIORITIES if not named or "P4" in named else PRIORITIES[:-1]
 
 
-def rule_of(entry: m.RuleEntry, number: int, *, group: str = "") -> Rule:
+def rule_of(entry: RuleEntry, number: int, *, group: str = "") -> Rule:
     """Return one rule; ``group`` is the audience that its own one names."""
     asked, cause = entry.match, entry.cause or ""
     own = {key: values for key in LABEL_KEYS if (values := getattr(asked, key))}

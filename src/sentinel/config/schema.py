@@ -13,6 +13,7 @@ from sentinel import channels as channel_kinds
 from sentinel import probes as probe_kinds
 from sentinel.config import model as m
 from sentinel.config.fields import Secret, write_duration
+from sentinel.config.telling import EscalationEntry, StepEntry
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE: Final = "#/$defs/"
@@ -41,8 +42,8 @@ def json_schema() -> dict[str, Any]:
         properties[name] = _or_nothing(_put(definitions, name, section))
     for name in ("people", "groups", "services", "calendars", "sla", "rotas"):
         properties[name] = _named(_or_nothing(_put(definitions, name, m.NAMED[name])))
-    steps = {"type": "array", "items": _put(definitions, "step", m.StepEntry), "minItems": 1}
-    properties["escalations"] = _named({"anyOf": [steps, _put(definitions, "escalation", m.EscalationEntry)]})
+    steps = {"type": "array", "items": _put(definitions, "step", StepEntry), "minItems": 1}
+    properties["escalations"] = _named({"anyOf": [steps, _put(definitions, "escalation", EscalationEntry)]})
     for name, section in m.LISTED.items():
         properties[name] = _or_nothing({"type": "array", "items": _put(definitions, name, section)})
     properties["probes"] = _named(_kinded(definitions, "probe", m.ProbeEntry, _kinds(probe_kinds)))

@@ -24,6 +24,8 @@ from sentinel.config.fields import Secret
 from sentinel.config.nodes import Mapping, Node, Scalar, Sequence
 from sentinel.config.references import References
 from sentinel.config.rotas import RotaEntry
+from sentinel.config.rule_entry import RuleEntry
+from sentinel.config.telling import EscalationEntry, RecipientEntry, StepEntry
 from sentinel.config.words import quoted
 from sentinel.probes.base import ProbeKind
 
@@ -55,14 +57,14 @@ class Config:
     people: dict[str, m.PersonEntry] = field(default_factory=dict)
     groups: dict[str, m.GroupEntry] = field(default_factory=dict)
     services: dict[str, m.ServiceEntry] = field(default_factory=dict)
-    escalations: dict[str, m.EscalationEntry] = field(default_factory=dict)
+    escalations: dict[str, EscalationEntry] = field(default_factory=dict)
     calendars: dict[str, CalendarEntry] = field(default_factory=dict)
     sla: dict[str, ContractEntry] = field(default_factory=dict)
     rotas: dict[str, RotaEntry] = field(default_factory=dict)
     channels: dict[str, Kinded] = field(default_factory=dict)
     probes: dict[str, Kinded] = field(default_factory=dict)
-    rules: list[tuple[int, m.RuleEntry]] = field(default_factory=list)
-    recipients: list[tuple[int, m.RecipientEntry]] = field(default_factory=list)
+    rules: list[tuple[int, RuleEntry]] = field(default_factory=list)
+    recipients: list[tuple[int, RecipientEntry]] = field(default_factory=list)
     ordered: m.Ordered = field(default_factory=m.Ordered)
     names: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -161,15 +163,15 @@ class Reader:
             if entry is not None:
                 into.append((number, entry))
 
-    def _escalation(self, node: Node, path: Path) -> m.EscalationEntry | None:
+    def _escalation(self, node: Node, path: Path) -> EscalationEntry | None:
         if isinstance(node, Sequence):
             # A bare list is the steps: it is read under its own path, so that errors name what is written.
-            steps = [self._validated(item, (*path, number), m.StepEntry) for number, item in enumerate(node.items)]
+            steps = [self._validated(item, (*path, number), StepEntry) for number, item in enumerate(node.items)]
             if not steps:
                 self.mistakes.add(node.place, path, "the escalation has no steps")
             good = tuple(step for step in steps if step is not None)
-            return m.EscalationEntry.model_construct(steps=good) if len(good) == len(steps) and good else None
-        return self._validated(node, path, m.EscalationEntry)
+            return EscalationEntry.model_construct(steps=good) if len(good) == len(steps) and good else None
+        return self._validated(node, path, EscalationEntry)
 
     def _probe(self, node: Node, path: Path) -> Kinded | None:
         return self._kinded(node, path, m.ProbeEntry, _PROBES)

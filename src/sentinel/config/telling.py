@@ -1,0 +1,81 @@
+"""Who is told, in the words of the file: escalations, recipients, tickets, the last resort."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sentinel.config.base import LevelField, Section
+from sentinel.config.fields import Duration, OneOrMany
+from sentinel.config.readings import Repeats
+from sentinel.core.model import Unless
+
+Moment = Literal[
+    "opened",
+    "acknowledged",
+    "escalated",
+    "raised",
+    "resolved",
+    "reopened",
+    "closed",
+    "pending",
+    "resumed",
+    "recategorised",
+    "workaround",
+    "sla_warning",
+    "sla_breach",
+]
+
+
+class StepEntry(Section):
+    """One rung of an escalation."""
+
+    at: Duration
+    to: OneOrMany[str] = Field(min_length=1)
+    by: OneOrMany[str] = ()
+    unless: Unless = "acknowledged"
+    repeat: Repeats | None = None
+    min_level: LevelField = 3
+
+
+class EscalationEntry(Section):
+    """The rungs, as a list or under ``steps``."""
+
+    steps: tuple[StepEntry, ...] = Field(min_length=1)
+
+
+class RecipientEntry(Section):
+    """Who else hears of incidents."""
+
+    who: str
+    by: OneOrMany[str] = ()
+    on: OneOrMany[Moment] = ("opened", "resolved")
+    min_level: LevelField = 3
+    services: OneOrMany[str] = ()
+
+
+class OpenTickets(Section):
+    """From which level on an incident gets a ticket."""
+
+    min_level: LevelField = 2
+
+
+class Tickets(Section):
+    """Which ticket back-end is used; ``internal`` is another name of the built-in one."""
+
+    backend: Literal["builtin", "internal", "none"] = "builtin"
+    open: OpenTickets = OpenTickets()
+
+
+class SelfAlert(Section):
+    """Who is told when nobody else could be reached."""
+
+    to: OneOrMany[str] = ()
+    by: OneOrMany[str] = ()
+
+
+class Watchdog(Section):
+    """Who watches the watcher."""
+
+    self_alert: SelfAlert = SelfAlert()
