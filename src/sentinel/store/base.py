@@ -126,6 +126,25 @@ class Fault(msgspec.Struct, frozen=True):
     what: str
 
 
+class Line(msgspec.Struct, frozen=True):
+    """One fact of the ledger: the ``sequence``-th of its stream ``SUBJECT/NAME``, its body JSON."""
+
+    stream: str
+    sequence: int
+    at: datetime
+    body: bytes
+
+    @property
+    def subject(self) -> str:
+        """Return what it is about: ``change``."""
+        return self.stream.partition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Return which one of its subject it is about: ``CHG-1``."""
+        return self.stream.partition("/")[2]
+
+
 class Store(Protocol):
     """Keeps what must not be lost. Every method blocks; every ``datetime`` is aware UTC."""
 
@@ -222,6 +241,19 @@ class Store(Protocol):
 
     def owe_once(self, rows: Sequence[OutboxRow]) -> int:
         """Owe messages of no incident, each once for ever: those whose id is known are passed over; return the rest."""
+        ...
+
+    def ledger(self, subject: str) -> list[Line]:
+        """Return all lines of a subject, stream by stream, in order."""
+        ...
+
+    def append_lines(self, lines: Sequence[Line], owed: Sequence[OutboxRow] = ()) -> None:
+        """Write lines, each the next of its stream, and what they owe, each message once for ever; all or nothing.
+
+        Raises:
+            Conflict: somebody else wrote that line first.
+            StoreUnavailable: the database could not take it.
+        """
         ...
 
     def heartbeats(self) -> dict[str, tuple[datetime, str]]:

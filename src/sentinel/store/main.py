@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sentinel.core.matching import Silence
 from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
-from sentinel.store import log, outbox, plain, reads, rotas, verify
-from sentinel.store.base import Conflict, Fault, OutboxRow, Recorded, Write
+from sentinel.store import ledger, log, outbox, plain, reads, rotas, verify
+from sentinel.store.base import Conflict, Fault, Line, OutboxRow, Recorded, Write
 from sentinel.store.database import Database
 from sentinel.tickets.base import Ticket, TicketReference
 
@@ -132,6 +132,17 @@ class SqlStore:
         """Owe messages of no incident, each once for ever; return how many are new."""
         with self._database.write() as connection:
             return outbox.owe_once(connection, rows, self._database.dialect)
+
+    def ledger(self, subject: str) -> list[Line]:
+        """Return all lines of a subject, stream by stream, in order."""
+        with self._database.read() as connection:
+            return ledger.lines(connection, subject)
+
+    def append_lines(self, lines: Sequence[Line], owed: Sequence[OutboxRow] = ()) -> None:
+        """Write lines, each the next of its stream, and what they owe, each message once for ever; all or nothing."""
+        with self._database.write() as connection:
+            ledger.append(connection, lines)
+            outbox.owe_once(connection, owed, self._database.dialect)
 
     def heartbeats(self) -> dict[str, tuple[datetime, str]]:
         """Return for each heartbeat when it was last heard, and its failure if it reported one."""

@@ -68,7 +68,7 @@ def plain(value: str) -> str:
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 # The revision of the migrations that makes each group: MAJOR.MINOR.
-STATE = MetaData(info={"revision": "1.1"})
+STATE = MetaData(info={"revision": "1.2"})
 RESULTS = MetaData(info={"revision": "1.0"})
 
 incident = Table(
@@ -191,6 +191,19 @@ rota_entry = Table(
     Column("made_at", Moment, nullable=False),
     Column("body", Text, nullable=False),
 )
+
+# Append-only too: what happens beside incidents, a stream for each change, matrix, problem.
+ledger = Table(
+    "ledger",
+    STATE,
+    Column("stream", Line, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("subject", Line, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("hash", Line, nullable=False),
+)
+Index("ledger_subject", ledger.c.subject, ledger.c.stream, ledger.c.sequence)
 
 # The highest numbers that pruning took away, so that none is ever given twice.
 counter = Table(

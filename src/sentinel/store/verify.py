@@ -16,7 +16,7 @@ from sentinel.core.folding import evolve
 from sentinel.core.incident import wake_at
 from sentinel.core.sending import message_id
 from sentinel.core.state import Incident
-from sentinel.store import rows
+from sentinel.store import ledger, rows
 from sentinel.store.base import Fault
 from sentinel.store.database import Database
 from sentinel.store.failures import StoreUnfit
@@ -54,6 +54,7 @@ def _faults(connection: Connection, *, sqlite: bool) -> Iterator[Fault]:
         damage = connection.execute(text("PRAGMA integrity_check(100)")).scalars().all()
         yield from (Fault("database", said) for said in damage if said != "ok")
     yield from _orphans(connection)
+    yield from ledger.faults(connection)
     after = -1
     while page := connection.execute(PAGE, {"after": after}).all():
         after = page[-1].ordinal
