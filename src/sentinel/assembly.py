@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import cache, partial
 from pathlib import Path
 from socket import getfqdn
@@ -14,22 +14,40 @@ import msgspec
 
 from sentinel import channels as channel_kinds
 from sentinel.channels.base import Message, Surroundings, Undelivered
+from sentinel.channels.sms_http import SmsOptions
+from sentinel.channels.sms_inbound import SmsDoor
 from sentinel.config.build import Setup
+from sentinel.config.meanings import meanings_of, rules_for_alerts
 from sentinel.config.ruling import open_calendars, priorities_of
-from sentinel.core.model import Person
+from sentinel.core.actions import ActionDates
+from sentinel.core.model import Page, Person
+from sentinel.core.overload import Limits as OverloadLimits
 from sentinel.core.terms import Terms
 from sentinel.dispatch import CONCURRENCY, Carrier
+from sentinel.engine.alerts import AlertSettings
+from sentinel.engine.backup import Backups
+from sentinel.engine.change_watch import Backup
+from sentinel.engine.changes import Means
 from sentinel.engine.draft import Policy
+from sentinel.engine.gathering import Occasion
+from sentinel.engine.isolation import Isolation
 from sentinel.engine.judge import Rulebook
 from sentinel.engine.rota_watch import RotaWatch, Sample
 from sentinel.engine.scheduler import Limits
+from sentinel.messages import digest as digests
+from sentinel.messages import replies
+from sentinel.messages.changes import ChangeWords
 from sentinel.messages.compose import compose
+from sentinel.messages.links import Links
 from sentinel.messages.notice import Notice
+from sentinel.messages.problems import ProblemMessages
 from sentinel.messages.telling import envelope
 from sentinel.metrics import Expected, Meters
 from sentinel.probes.heartbeat import HeartbeatOptions
 from sentinel.store.base import OutboxRow
-from sentinel.web.context import Settings
+from sentinel.tickets.base import TicketBackend
+from sentinel.tickets.glpi import GlpiTickets, Tokens
+from sentinel.web.context import AlertDoor, Settings, Support
 
 if TYPE_CHECKING:
     from sentinel.probes.blackbox import Modules
@@ -41,7 +59,14 @@ _notices = msgspec.json.Decoder(Notice)
 
 def policy_of(setup: Setup) -> Policy:
     """Return what the configuration says to the desk."""
-    terms = Terms(contract_of=setup.contract_of, remind_at=setup.remind_at, close_by=setup.close_by)
+    terms = Terms(
+        contract_of=setup.contract_of,
+        remind_at=setup.remind_at,
+        close_by=setup.close_by,
+        watch_at=setup.watch_at,
+        review_dates=setup.review_dates,
+        action_dates=setup.action_dates,
+    )
     return Policy(
         directory=msgspec.structs.replace(setup.directory, terms=terms),
         plan_for=setup.plan_for,
@@ -52,21 +77,84 @@ def policy_of(setup: Setup) -> Policy:
     )
 
 
+def overload_limits_of(setup: Setup) -> OverloadLimits | None:
+    """Return how long the queue may get before overload begins by itself; nothing when only people switch it."""
+    entry = setup.incidents.overload
+    if entry is None:
+        return None
+    return OverloadLimits(queue=entry.queue, until=entry.queue // 2 if entry.until is None else entry.until)
+
+
 def rulebook_of(setup: Setup) -> Rulebook:
     """Return what the configuration says to the judge."""
     return Rulebook(
         rules=setup.rules,
+        for_alerts=rules_for_alerts(meanings_of(setup.intake)),
+        inhibit=setup.inhibit,
         group_by=setup.group_by,
         priorities={
             name: priorities_of(setup.contracts[service.sla]) for name, service in setup.services.items() if service.sla
         },
+        redundant=frozenset(name for name, service in setup.services.items() if service.redundancy),
         open_at=partial(open_calendars, setup.rules, setup.calendars),
     )
+
+
+def alert_settings_of(setup: Setup) -> AlertSettings:
+    """Return what the configuration says of alerts that other tools send."""
+    door = setup.intake.alertmanager
+    return AlertSettings(
+        resolve_timeout=door.resolve_timeout,
+        service_label=door.service_label,
+        services=frozenset(setup.services),
+        meanings=meanings_of(setup.intake),
+    )
+
+
+def alert_door_of(setup: Setup) -> AlertDoor:
+    """Return who may send alerts, and what clients of an Alertmanager are told."""
+    door = setup.intake.alertmanager
+    return AlertDoor(
+        enabled=door.enabled,
+        allow=tuple(door.allow),
+        key=door.key.reveal() if door.key else "",
+        resolve_timeout=door.resolve_timeout,
+        compat_version=door.compat_version,
+        group_by=setup.group_by,
+    )
+
+
+def problem_door_of(setup: Setup) -> AlertDoor:
+    """Return who may send Dynatrace's notifications."""
+    door = setup.intake.dynatrace
+    return AlertDoor(enabled=door.enabled, allow=tuple(door.allow), key=door.key.reveal() if door.key else "")
+
+
+def change_means_of(setup: Setup) -> Means:
+    """Return what the configuration says about planned changes, who listens to them, and the words for them."""
+    names = {name: service.name for name, service in setup.services.items()}
+    people = {person.id: person.name for person in setup.directory.people.values()}
+    words = ChangeWords(names, people, setup.site.url or "")
+    return Means(plans=setup.changes, listeners=setup.recipients, words=words)
+
+
+def backup_of(setup: Setup, backups: Backups) -> Backup | None:
+    """Return what backs a service up, if the configuration names a program (rule CHG-3)."""
+    program = setup.changes.backup
+    if program is None:
+        return None
+    return lambda service: backups.run(program.arguments(service), program.timeout_s)
 
 
 def limits_of(setup: Setup) -> Limits:
     """Return how much may be probed at once."""
     return Limits(in_flight=setup.engine.max_in_flight, per_host=setup.engine.per_host)
+
+
+def set_canaries(isolation: Isolation, setup: Setup) -> None:
+    """Say which probes tell that the host itself is cut off, and how many of them must fail (rule SRC-9)."""
+    isolation.canaries = tuple(setup.probes[name] for name in setup.isolation.canaries)
+    isolation.need = setup.isolation.need or 0
 
 
 def settings_of(setup: Setup) -> Settings:
@@ -81,12 +169,32 @@ def settings_of(setup: Setup) -> Settings:
         metrics_path=setup.server.metrics.path,
         metrics_allow=tuple(setup.server.metrics.allow),
         services={name: service.name for name, service in setup.services.items()},
+        customers=tuple(service.customer for service in setup.services.values() if service.customer),
         heartbeats={
             plan.options.token.reveal(): name
             for name, plan in setup.probes.items()
             if isinstance(plan.options, HeartbeatOptions)
         },
+        support=_support(setup),
+        sms_doors=sms_doors_of(setup),
+        alerts=alert_door_of(setup),
+        problems=problem_door_of(setup),
     )
+
+
+def sms_doors_of(setup: Setup) -> dict[str, SmsDoor]:
+    """Return how each SMS gateway comes in that has a way to prove itself."""
+    options = {name: plan.options for name, plan in setup.channels.items() if isinstance(plan.options, SmsOptions)}
+    return {name: door for name, one in options.items() if (door := one.door()) is not None}
+
+
+def _support(setup: Setup) -> Support | None:
+    """Return the backup support entry, if there is one; without a word it is about every service."""
+    entry = setup.support
+    if entry.key is None:
+        return None
+    services = entry.services or tuple(setup.services)
+    return Support(key=entry.key.reveal(), services=services, phone=entry.phone or "", per_hour=entry.per_hour)
 
 
 def expect(setup: Setup, meters: Meters) -> None:
@@ -95,7 +203,7 @@ def expect(setup: Setup, meters: Meters) -> None:
         kinds=frozenset(plan.type for plan in setup.probes.values()),
         channels=frozenset(setup.channels),
         services=frozenset({plan.service for plan in setup.probes.values()} | setup.services.keys()),
-        backends=frozenset({"builtin"}),
+        backends=frozenset({"builtin", *(mirror.called for mirror in setup.tickets.mirrors)}),
     )
     meters.expect(expected)
 
@@ -108,6 +216,22 @@ def rota_states(watch: RotaWatch, setup: Callable[[], Setup]) -> dict[str, Calla
     }
 
 
+def problem_words(setup: Setup) -> ProblemMessages:
+    """Return what speaks of problems."""
+    people = setup.directory.people
+    return ProblemMessages(
+        services={name: service.name for name, service in setup.services.items()},
+        url=setup.site.url or "",
+        name_of=lambda who: people[who].name if who in people else who,
+    )
+
+
+def action_dates_of(setup: Setup) -> Callable[[date], ActionDates]:
+    """Return what says when the owner of a problem's action is reminded, and from when on it is late."""
+    plan = setup.review_of("", {})
+    return lambda due_on: setup.action_dates(plan, due_on)
+
+
 def envelope_of(setup: Setup) -> Callable[..., bytes]:
     """Return how to write down what there is to tell."""
     return partial(
@@ -116,6 +240,20 @@ def envelope_of(setup: Setup) -> Callable[..., bytes]:
         services={name: service.name for name, service in setup.services.items()},
         url=setup.site.url or "",
     )
+
+
+def mirrors_of(setup: Setup) -> dict[str, TicketBackend]:
+    """Build the ticket back-ends that follow the first one, by their names."""
+    return {
+        mirror.called: GlpiTickets(
+            mirror.called,
+            mirror.url,
+            Tokens(mirror.token.reveal(), mirror.app_token.reveal() if mirror.app_token else ""),
+            setup.policy,
+            mirror.timeout,
+        )
+        for mirror in setup.tickets.mirrors
+    }
 
 
 def modules_of(setup: Setup) -> Modules | None:
@@ -152,19 +290,22 @@ def carriers_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, Carrier]
     """Build every channel."""
     surroundings = Surroundings(
         policy=setup.policy,
-        hostname=_hostname(),
+        hostname=hostname(),
         site=setup.site.name,
         now=lambda: now().timestamp(),
         folder=setup.folder,
     )
     return {
-        name: Carrier(channel_kinds.kind(plan.kind).build(plan.options, surroundings), plan.concurrency or CONCURRENCY)
+        name: Carrier(
+            channel_kinds.kind(plan.kind).build(plan.options, surroundings), plan.concurrency or CONCURRENCY, plan.flow
+        )
         for name, plan in setup.channels.items()
     }
 
 
 @cache
-def _hostname() -> str:
+def hostname() -> str:
+    """Return the name of this machine, as it stands in Message-IDs."""
     return getfqdn()  # It may ask a resolver that is slow to answer: once, at the start.
 
 
@@ -173,6 +314,8 @@ class Composition:
     """Writes outbox rows out as messages, to the addresses of now."""
 
     setup: Callable[[], Setup]
+    links: Callable[[], Links | None] = lambda: None
+    proof: Callable[[str], str] = lambda _message: ""
 
     def __call__(self, row: OutboxRow) -> Message:
         """Return the message of a row.
@@ -180,21 +323,59 @@ class Composition:
         Raises:
             Undelivered: nobody knows the person any more, or they have no address for the channel.
         """
-        return self.write(_notices.decode(row.body), row.person, row.channel)
+        if not row.incident and row.id.startswith(replies.KEY):
+            return self._reply(row)
+        notice = _notices.decode(row.body)
+        links = self.links()
+        if links is not None and row.incident:  # Here, so that no link to act by lies in the database.
+            page = Page(row.person, row.channel)
+            notice = msgspec.structs.replace(notice, ack_url=links.to(row.incident, row.sequence, page))
+        message = self.write(notice, row.person, row.channel)
+        return replace(message, proof=self.proof(row.id)) if row.incident else message
+
+    def _reply(self, row: OutboxRow) -> Message:
+        person, address = self._reader(row.person, row.channel)
+        return replies.write(replies.read(row.body), person, to=address, site=self.setup().site.name)
+
+    def alone(self, row: OutboxRow) -> bool:
+        """Tell whether a message is never gathered in a storm; what cannot be read is found out by itself."""
+        try:
+            return _notices.decode(row.body).kind in digests.ALONE
+        except msgspec.DecodeError:
+            return True
+
+    def entry(self, row: OutboxRow) -> digests.Entry:
+        """Return a message as a line of a digest."""
+        setup = self.setup()
+        stranger = Person(id="", name="", addresses={}, language=setup.site.language, timezone=setup.site.timezone)
+        return digests.entry(_notices.decode(row.body), setup.directory.people.get(row.person, stranger))
+
+    def digest(self, occasion: Occasion, entries: Sequence[digests.Entry]) -> Message:
+        """Return a digest (rule DSP-7).
+
+        Raises:
+            Undelivered: nobody knows the person any more, or they have no address for the channel.
+        """
+        setup = self.setup()
+        person, to = self._reader(occasion.person, occasion.channel)
+        envelope = digests.Envelope(occasion.id, occasion.at, to, setup.site.name, setup.site.url or "")
+        return digests.compose(entries, person, envelope)
 
     def write(self, notice: Notice, person_id: str, channel: str) -> Message:
         """Return a notice as a message to a person by a channel."""
+        person, to = self._reader(person_id, channel)
+        return compose(notice, person, to=to, site=self.setup().site.name)
+
+    def _reader(self, person_id: str, channel: str) -> tuple[Person, str]:
         setup = self.setup()
         way = setup.directory.channels.get(channel)
         if way is None:
             raise Undelivered(f"channel {channel} is not configured any more", permanent=True)
         if not way.address:
-            place = Person(
-                id="", name=channel, addresses={}, language=setup.site.language, timezone=setup.site.timezone
-            )
-            return compose(notice, place, to="", site=setup.site.name)
+            language, timezone = setup.site.language, setup.site.timezone
+            return Person(id="", name=channel, addresses={}, language=language, timezone=timezone), ""
         person = setup.directory.people.get(person_id)
         address = person.addresses.get(way.address, "") if person else ""
         if person is None or not address:
             raise Undelivered(f"{person_id} has no {way.address} address any more", permanent=True)
-        return compose(notice, person, to=address, site=setup.site.name)
+        return person, address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,13 @@ from sentinel.dispatch import Carrier
 from sentinel.doors import Doors
 from sentinel.engine import series
 from sentinel.engine.supervision import STUCK_AFTER_S, keep, watch_tasks
+from sentinel.messages.isolation import IsolationWords
 from sentinel.messages.rotas import RotaWords
 from sentinel.parts import Parts
 from sentinel.probes.net import AioResolver
+from sentinel.store.base import StoreUnavailable
+from sentinel.store.secrets import secret_of
+from sentinel.tickets.base import TicketBackend
 from sentinel.web.app import build, serve
 from sentinel.web.context import ReloadOutcome
 
@@ -42,13 +46,23 @@ class Daemon(Parts):
         recovered = await self.write(self.store.recover_sending)
         open_ = await self.desk.load()
         await self.rotas.load()
+        await self.matrices.load()
+        await self.overload.load()
+        await self.problems.load()
+        await self.changes.load()
+        await self.inbound.answering.load()
+        await self.dispatcher.load()
+        self.link_key = await self.write(secret_of, self.store, "links", self.clock.now())
         self.heartbeats = await self.read(self.store.heartbeats)
         self.judge.silences = tuple(await self.read(self.store.silences, self.clock.now()))
         self.live.replace(self.setup.probes.values())
         states = await asyncio.get_running_loop().run_in_executor(self.packer, self.results.states)
         self.recorder.restore(self.live, states)
+        await self.alerts.load()
+        self.explain()
         for row in self.live.rows():
             row.chunks = series.write_known_lines(row)
+        await self.change_watch.begin()
         self.scheduler.replace(self.setup.probes.values(), assembly.limits_of(self.setup), self.live.last_runs())
         self._in_use()
         log.info("started", probes=len(self.setup.probes), open_incidents=open_, sent_again=recovered)
@@ -94,8 +108,19 @@ class Daemon(Parts):
             "housekeeping": self._housekeeping,
             "tidying": self._tidying,
             "rotas": self.rota_watch.run,
+            "problems": self.problems.run,
+            "alerts": self.alerts.run,
+            "changes": self.change_watch.run,
+            "reports": self.report_watch.run,
+            "overload": self.overload.run,
+            "isolation": self.isolation.run,
+            "answers": self.inbound.answering.run,
+            "mailbox": self.inbound.mailbox.run,
+            "self-watch": self.watching.self_watch.run,
+            "alive": self.watching.alive.run,
             "reload": self._reload_when_asked,
         }
+        self.watching.stuck = self.stuck
         tasks = [asyncio.create_task(keep(name, run, self.meters.bug), name=name) for name, run in loops.items()]
         return [*tasks, asyncio.create_task(self.systemd.watch(self.stuck), name="watchdog")]
 
@@ -111,10 +136,15 @@ class Daemon(Parts):
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline - self.clock.monotonic()):
                 await self.desk.drain()
+                with suppress(StoreUnavailable):
+                    await self.alerts.flush()
                 await self.recorder.flush()
         for task in (*tasks, *self._retiring):
             task.cancel()
         await asyncio.gather(*tasks, *self._retiring, return_exceptions=True)
+        for backend in self.mirrors.values():
+            await backend.close()
+        self.backups.stop()
         await self.resolver.close()
         for pool in (self.writer, self.reader, self.packer):
             pool.shutdown()
@@ -129,6 +159,14 @@ class Daemon(Parts):
             "lag": self.lag.progressed_at,
             "housekeeping": self.looked_at,
             "rotas": self.rota_watch.progressed_at,
+            "problems": self.problems.progressed_at,
+            "alerts": self.alerts.progressed_at,
+            "changes": self.change_watch.progressed_at,
+            "reports": self.report_watch.progressed_at,
+            "overload": self.overload.progressed_at,
+            "isolation": self.isolation.progressed_at,
+            "self-watch": self.watching.self_watch.progressed_at,
+            "alive": self.watching.alive.progressed_at,
             "desk": self.desk.busy_since() or now,
             "scheduler": now - self.scheduler.overdue_s(),
         }
@@ -174,9 +212,18 @@ class Daemon(Parts):
         before, self.setup = self.setup, setup
         self.desk.policy = assembly.policy_of(setup)
         self.rotas.configure()
+        self.matrices.configure()
+        self.overload.limits = assembly.overload_limits_of(setup)
+        self.changes.means = assembly.change_means_of(setup)
+        self.change_watch.backup = assembly.backup_of(setup, self.backups)
         self.rota_watch.words = RotaWords(setup.site.language)
+        self.problems.words, self.problems.dates = assembly.problem_words(setup), assembly.action_dates_of(setup)
+        self.isolation.words = IsolationWords(setup.site.language)
+        self.inbound.configure(setup)
+        assembly.set_canaries(self.isolation, setup)
         self.desk.envelope = assembly.envelope_of(setup)
         self.judge.rulebook = assembly.rulebook_of(setup)
+        self.alerts.settings = assembly.alert_settings_of(setup)
         self.lag.limit_s = setup.engine.loop_lag_suspect.total_seconds()
         self.recorder.keep = setup.storage.keep.results
         if setup.resolvers != before.resolvers:
@@ -188,11 +235,22 @@ class Daemon(Parts):
         self.prober = self._prober(setup)
         self._retire(self.dispatcher.retire(self.dispatcher.carriers))
         self.dispatcher.carriers = carriers
+        self._retire(self._let_go(self.mirrors))
+        self.mirrors = self.put_tickets()
+        self.watching.configure()
         self.live.replace(setup.probes.values())
         self.scheduler.replace(setup.probes.values(), assembly.limits_of(setup), self.live.last_runs())
+        self.explain()
+        self.alerts.wake()
         assembly.expect(setup, self.meters)
         self._in_use()
+        self.change_watch.wake()
         self.dispatcher.wake()
+
+    async def _let_go(self, mirrors: Mapping[str, TicketBackend]) -> None:
+        await self.dispatcher.retire({})
+        for backend in mirrors.values():
+            await backend.close()
 
     async def _close(self, resolver: AioResolver) -> None:
         await self.scheduler.under_way()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from msgspec.structs import replace
@@ -26,26 +26,28 @@ from tenacity import (
 
 from sentinel.channels.base import Message, Sender, Undelivered
 from sentinel.core import commands as c
+from sentinel.core.flow import Flow
 from sentinel.core.model import Refused
-from sentinel.core.state import Incident
+from sentinel.engine import ticketing
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
-from sentinel.engine.outbox import PAGE_MAX, Outbox
+from sentinel.engine.gathering import Digests, Gathering
+from sentinel.engine.outbox import PAGE_MAX, Lane, Outbox
+from sentinel.engine.storm import Placed, Storms, looked_back
+from sentinel.engine.toll import Toll
+from sentinel.engine.tries import TRY_LIMIT_S, Composer, Receipt, Telemetry, pause_after, settlement
 from sentinel.engine.unrecorded import LEVEL_CRITICAL, Unrecorded
 from sentinel.store.base import MessageState, OutboxRow, Settlement, StoreUnavailable
-from sentinel.tickets.base import TicketReference
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 5.0
 
 CONCURRENCY = 4
-TRY_LIMIT_S = 40.0  # One try; channels set tighter limits of their own.
 BURST_TRIES = 3
 BURST_FIRST_S = 0.5
 BURST_MAX_S = 5.0
 PATIENCE_MAX_S = 60.0  # How long a carrier may ask us to wait inside a burst.
-BACKOFF = tuple(timedelta(seconds=s) for s in (15, 30, 60, 120, 300, 600))
 PAUSE_MAX_S = 3_600.0  # How long a carrier may ask us to wait between bursts.
 WRITE_FIRST_S = 1.0  # What came of a try is written again so soon when the store does not take it,
 WRITE_MAX_S = 15.0  # and then less often.
@@ -53,46 +55,18 @@ WRITE_MAX_S = 15.0  # and then less often.
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """A channel ready to carry: how to send a row by it, and how many at once."""
+    """A channel ready to carry: how to send a row by it, how many at once; and how much, if it reaches people."""
 
     sender: Sender
     concurrency: int = CONCURRENCY
-
-
-class Composer(Protocol):
-    """Writes a row out as a message in the reader's language, to their address of now."""
-
-    def __call__(self, row: OutboxRow) -> Message:
-        """Return the message.
-
-        Raises:
-            Undelivered: there is no address for this person and channel any more.
-        """
-        ...
-
-
-TicketWriter = Callable[[Incident], Awaitable[TicketReference]]
-Receipt = tuple[c.Command | None, Settlement]
-
-
-class Telemetry(Protocol):
-    """What the dispatcher counts."""
-
-    def attempt(self, channel: str, outcome: str) -> None:
-        """Count one try to hand a message over."""
-
-    def ended(self, channel: str, result: str, waited_s: float) -> None:
-        """Count a message that is accepted or given up."""
-
-    def ticket(self, backend: str, result: str) -> None:
-        """Count one try at a ticket."""
-
-    def bug(self, where: str) -> None:
-        """Count an error of our own."""
+    flow: Flow | None = None
 
 
 class Dispatcher:
-    """Sends what is due. ``carriers`` and ``tickets`` are replaced as a whole by a reload."""
+    """Sends what is due. ``carriers`` and ``tickets`` are replaced as a whole by a reload.
+
+    Where a carrier has a flow and there are ``digests``, storms are gathered (rule DSP-7).
+    """
 
     def __init__(self, outbox: Outbox, desk: Desk, clock: Clock, compose: Composer, telemetry: Telemetry) -> None:
         self._outbox = outbox
@@ -101,12 +75,36 @@ class Dispatcher:
         self._compose = compose
         self._telemetry = telemetry
         self.carriers: dict[str, Carrier] = {}
-        self.tickets: dict[str, TicketWriter] = {}
+        self.digests: Digests | None = None
         self.progressed_at = clock.monotonic()
         self._wake = asyncio.Event()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._load: Counter[str] = Counter()
         self.unrecorded = Unrecorded(self._burst)
+        self._ticketing = ticketing.Ticketing(outbox, clock, telemetry)
+        self._storms = Storms()
+        self._toll = Toll(clock, telemetry)
+        self._gathering = Gathering(outbox, desk, clock, self._storms)
+
+    @property
+    def tickets(self) -> dict[str, ticketing.TicketWriter]:
+        """Return the ticket back-ends."""
+        return self._ticketing.writers
+
+    @tickets.setter
+    def tickets(self, writers: dict[str, ticketing.TicketWriter]) -> None:
+        self._ticketing.writers = writers
+
+    async def load(self) -> None:
+        """Read what left lately, so that a restart gives nobody a second helping (rule DSP-7).
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        flows = {name: carrier.flow for name, carrier in self.carriers.items() if carrier.flow is not None}
+        passed = await self._outbox.sent_since(self._clock.now() - looked_back(flows.values()))
+        self._toll.restore(passed, flows)
+        self._storms.restore(passed, await self._outbox.slots(), flows)
 
     def wake(self) -> None:
         """Look at the outbox now."""
@@ -144,43 +142,77 @@ class Dispatcher:
         return min(LOOK_EVERY_S, max(0.1, (due - self._clock.now()).total_seconds()))
 
     async def _start_due(self) -> int:
+        now = self._clock.now()
         full = [name for name, load in self._load.items() if load >= self._limit(name)]
-        busy = list(self._busy)
-        rows = await self._outbox.due(self._clock.now(), busy, full)
-        started = 0
+        rows = await self._outbox.due(now, list(self._busy), full, self._storms.held(now))
+        looked_at = 0
+        gathered: list[tuple[OutboxRow, datetime]] = []
         for row in rows:
             if row.id in self._busy or self._load[row.channel] >= self._limit(row.channel):
                 continue
-            self._start(row)
-            started += 1
-        return started
+            looked_at += 1
+            if (placed := self._place(row, now)).how == "alone":
+                self._start(row)
+            elif placed.how == "digest":
+                self._start_digest((row.person, row.channel))
+            elif placed.how == "gathered":
+                gathered.append((row, placed.at))
+        if gathered:
+            await self._gathering.put_off(gathered)
+        return looked_at
+
+    def _place(self, row: OutboxRow, now: datetime) -> Placed:
+        """Say whether a row goes by itself. Only what is about incidents is ever gathered, and only for people."""
+        flow = self._flow_of(row)
+        if flow is None or self.digests is None or not row.incident or self.digests.alone(row):
+            return Placed("alone", now)
+        return self._storms.place((row.person, row.channel), row.incident, flow, now)
+
+    def _flow_of(self, row: OutboxRow) -> Flow | None:
+        carrier = self.carriers.get(row.channel)
+        return carrier.flow if carrier and row.person and row.kind == "message" else None
 
     def _limit(self, channel: str) -> int:
         carrier = self.carriers.get(channel)
         return carrier.concurrency if carrier else CONCURRENCY
 
     def _start(self, row: OutboxRow) -> None:
-        task = asyncio.get_running_loop().create_task(self._carry(row))
-        self._busy[row.id] = task
+        flow = self._flow_of(row)
+        if flow is not None:
+            self._storms.begin((row.person, row.channel), row.incident, flow)
         self._load[row.channel] += 1
+        self._run(row.id, self._carry(row, flow))
+
+    def _start_digest(self, lane: Lane) -> None:
+        assert self.digests is not None, "nothing is gathered without what writes digests"
+        self._storms.begin_digest(lane)
+        self._run(f"digest/{lane[0]}/{lane[1]}", self._gathering.carry(lane, self.digests, self))
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._busy[name] = task
 
         def ended(_: object) -> None:
-            del self._busy[row.id]
+            del self._busy[name]
             self._wake.set()
 
         task.add_done_callback(ended)
 
-    async def _carry(self, row: OutboxRow) -> None:
+    async def _carry(self, row: OutboxRow, flow: Flow | None) -> None:
         """Carry one thing as far as it goes this time, and write down what came of it."""
+        receipt = None
         try:
-            receipt = await (self._tried_ticket(row) if row.kind == "ticket" else self._tried(row))
+            receipt = await (self._ticketing.tried(row) if row.kind == "ticket" else self._tried(row))
         finally:
             self._load[row.channel] -= 1  # Others may be carried while the store still has to take the receipt.
             self._wake.set()
+            if flow is not None:
+                taken = receipt is not None and receipt[1].state == "done"
+                self._storms.ended((row.person, row.channel), row.incident, self._clock.now() if taken else None)
         if receipt is not None:
-            await self._write_down(row, *receipt)
+            await self.write_down(row, *receipt)
 
-    async def _write_down(self, row: OutboxRow, command: c.Command | None, settlement: Settlement) -> None:
+    async def write_down(self, row: OutboxRow, command: c.Command | None, settlement: Settlement) -> None:
         """Write what came of a try, however long the store takes: nobody else knows, and it must not be sent again."""
         pause_s = WRITE_FIRST_S
         while True:
@@ -218,10 +250,14 @@ class Dispatcher:
             reference = await self._burst(row)
         except Undelivered as failure:
             return self._missed(row, failure)
-        self._telemetry.ended(row.channel, "accepted", max(0.0, (self._clock.now() - row.created_at).total_seconds()))
         log.info("message accepted", message=row.id, channel=row.channel, tries=row.tries + 1)
-        accepted = c.Accept(message=row.id, reference=reference, tries=row.tries + 1)
-        return accepted, self._settlement(row, "done", row.tries + 1, reference=reference)
+        return self.accepted(row, self._clock.now(), reference)
+
+    def accepted(self, row: OutboxRow, now: datetime, reference: str, together: int = 1) -> Receipt:
+        """Return what is to be written down of a message that a carrier took, with how many as one."""
+        self._telemetry.ended(row.channel, "accepted", max(0.0, (now - row.created_at).total_seconds()))
+        told = c.Accept(message=row.id, reference=reference, tries=row.tries + 1, together=together)
+        return told, settlement(row, "done", row.tries + 1, now, reference=reference)
 
     async def _begun(self, row: OutboxRow) -> bool:
         """Write that a message is being sent; tell whether it is to be. What is critical does not wait for a disk."""
@@ -234,22 +270,30 @@ class Dispatcher:
             await asyncio.sleep(WRITE_FIRST_S)
             return False
 
-    async def _burst(self, row: OutboxRow) -> str:
-        """Try a few times in quick succession.
+    async def burst(self, row: OutboxRow, write: Callable[[], Message] | None = None) -> str:
+        """Try a few times in quick succession; what is sent is the row written out, unless ``write`` writes another.
 
         Raises:
             Undelivered: not now, or never.
         """
+        return await self._burst(row, write)
+
+    async def _burst(self, row: OutboxRow, write: Callable[[], Message] | None = None) -> str:
+        flow = self._flow_of(row)
+        if flow is not None:
+            self._toll.spend(row, flow)
         try:
-            return await self._tries(row)
-        except Undelivered:
+            return await self._tries(row, write)
+        except Undelivered as failure:
+            if failure.outcome != "timeout":  # Else it may have been taken, and paid for.
+                self._toll.give_back(row.channel)
             raise
         except Exception as error:  # The task's edge: a bug in one channel must not keep a page from another way.
             log.exception("bug in channel", message=row.id, channel=row.channel)
             raise self._bug(error) from error
 
-    async def _tries(self, row: OutboxRow) -> str:
-        message = self._compose(row)
+    async def _tries(self, row: OutboxRow, write: Callable[[], Message] | None = None) -> str:
+        message = self._compose(row) if write is None else write()
         async for attempt in AsyncRetrying(
             stop=stop_after_attempt(BURST_TRIES),
             wait=_patience,
@@ -285,11 +329,15 @@ class Dispatcher:
         self._telemetry.attempt(channel, "ok")
         return reference
 
+    def missed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
+        """Return what is to be written down of a message that did not arrive."""
+        return self._missed(row, failure)
+
     def _missed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
         """Let the core try another way at once, and keep trying this one for as long as the row may live."""
         now = self._clock.now()
         asked = timedelta(seconds=min(failure.after_s or 0.0, PAUSE_MAX_S))
-        pause = max(asked, BACKOFF[min(row.tries, len(BACKOFF) - 1)])
+        pause = max(asked, pause_after(row.tries))
         final = failure.permanent or now >= row.give_up_at
         log.warning("message not accepted", message=row.id, channel=row.channel, final=final, why=failure.why)
         settlement = self._settlement(row, "dead" if final else "pending", row.tries + 1, error=failure.why)
@@ -299,58 +347,8 @@ class Dispatcher:
             self._telemetry.ended(row.channel, "failed" if failure.permanent else "expired", 0.0)
         return c.Fail(message=row.id, why=failure.why, final=final), settlement
 
-    def _settlement(
-        self, row: OutboxRow, state: MessageState, tries: int, *, reference: str = "", error: str = ""
-    ) -> Settlement:
-        now = self._clock.now()
-        return Settlement(
-            id=row.id,
-            sequence=row.sequence,
-            state=state,
-            tries=tries,
-            due_at=now,
-            at=now,
-            reference=reference,
-            error=error,
-        )
-
-    # Tickets ----------------------------------------------------------------------------------------------------
-
-    async def _tried_ticket(self, row: OutboxRow) -> Receipt:
-        """Bring a ticket in line. A back-end that is down delays the ticket, never a page (rule DSP-2)."""
-        write = self.tickets.get(row.channel)
-        if write is None:
-            return None, self._settlement(row, "dead", row.tries + 1, error="no such back-end any more")
-        try:
-            state = await self._outbox.incident(row.incident)
-            if state is None:
-                return None, self._settlement(row, "dead", row.tries + 1, error=f"{row.incident} is gone")
-            reference = await self._put(write, state)
-        except Undelivered as failure:
-            return self._delayed(row, failure)
-        except StoreUnavailable as error:
-            return self._delayed(row, Undelivered(str(error)))
-        except Exception as error:  # The task's edge: a bug in one back-end must not stop the others.
-            log.exception("bug in ticket back-end", ticket=row.id, backend=row.channel)
-            return self._delayed(row, self._bug(error))
-        self._telemetry.ticket(row.channel, "ok")
-        link = c.LinkTicket(backend=row.channel, reference=reference.reference, url=reference.url)
-        return link, self._settlement(row, "done", row.tries + 1, reference=reference.reference)
-
-    async def _put(self, write: TicketWriter, state: Incident) -> TicketReference:
-        try:
-            async with asyncio.timeout(TRY_LIMIT_S):
-                return await write(state)
-        except TimeoutError:
-            raise Undelivered(f"no answer within {TRY_LIMIT_S:g} s", outcome="timeout") from None
-
-    def _delayed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
-        """Try again later, for ever: a ticket that nobody brings in line would be wrong for ever."""
-        self._telemetry.ticket(row.channel, failure.outcome)
-        log.warning("ticket not in line", ticket=row.id, backend=row.channel, why=failure.why)
-        pause = BACKOFF[min(row.tries, len(BACKOFF) - 1)]
-        settlement = self._settlement(row, "pending", row.tries + 1, error=failure.why)
-        return None, replace(settlement, due_at=self._clock.now() + pause)
+    def _settlement(self, row: OutboxRow, state: MessageState, tries: int, **more: str) -> Settlement:
+        return settlement(row, state, tries, self._clock.now(), **more)
 
     # The end of carriers ----------------------------------------------------------------------------------------
 

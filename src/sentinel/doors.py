@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sentinel import __version__, assembly
 from sentinel.channels.base import Undelivered
 from sentinel.core.model import Result
+from sentinel.core.report.model import Report, Wanted
 from sentinel.messages.notice import Notice
 from sentinel.web.context import Context, Delivered, Health, ProbeAnswer
 
@@ -29,6 +30,9 @@ class Doors:
             settings=lambda: assembly.settings_of(daemon.setup),
             desk=daemon.desk,
             rotas=daemon.rotas,
+            matrices=daemon.matrices,
+            overload=daemon.overload,
+            problems=daemon.problems,
             store=daemon.store,
             results=daemon.results,
             live=daemon.live,
@@ -44,6 +48,15 @@ class Doors:
             served=daemon.meters.served,
             classify=daemon.judge.classify,
             words=daemon.judge.words,
+            links=daemon.links,
+            report=self.report,
+            alerts=daemon.alerts,
+            alerts_heard=daemon.meters.alerts_heard,
+            answering=daemon.inbound.answering,
+            receipts=daemon.inbound.receipts,
+            mail=daemon.inbound.mail,
+            changes=daemon.changes,
+            finish_change=daemon.change_watch.finish,
         )
 
     def health(self) -> Health:
@@ -61,6 +74,16 @@ class Doors:
             last_run_at=max((row.last.at for row in daemon.live.rows() if row.last), default=None),
             problems=tuple(problems),
         )
+
+    async def report(self, wanted: Wanted) -> Report:
+        """Make a service report; it reads much, and so does not take a thread that others wait for.
+
+        Raises:
+            NoService: there is none of that name.
+            StoreUnavailable: the database cannot be read.
+        """
+        daemon = self._daemon
+        return await asyncio.to_thread(daemon.reporter.make, wanted, daemon.clock.now())
 
     async def probe_once(self, name: str) -> list[Result] | None:
         """Run all targets of a probe now; nothing for a name that is not configured."""

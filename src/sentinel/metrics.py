@@ -29,6 +29,8 @@ from prometheus_client.registry import Collector
 
 from sentinel import __version__
 from sentinel.core import events as e
+from sentinel.core import requests
+from sentinel.core.crisis_events import CrisisOpened
 from sentinel.core.model import PRIORITIES
 from sentinel.core.state import Incident
 
@@ -55,9 +57,13 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_probe_runs_total", "counter", ("type", "result"), "Probe runs ended, by result (success, failure, timeout, error)"),
     Metric("sentinel_probe_run_duration_seconds", "histogram", ("type",), "Duration of probe runs", RUN_S),
     Metric("sentinel_probe_schedule_lag_seconds", "histogram", (), "Delay between the planned and the actual start of probe runs", LAG_S),
-    Metric("sentinel_probe_runs_skipped_total", "counter", ("reason",), "Planned probe runs that did not start, by reason (overrun, shutdown, budget)"),
+    Metric("sentinel_probe_runs_skipped_total", "counter", ("reason",), "Planned probe runs that did not start, by reason (overrun, shutdown, budget), or that came to nothing (isolated)"),
+    Metric("sentinel_alerts_received_total", "counter", ("source", "status"), "Alerts received from others, by source and status (firing, resolved)"),
+    Metric("sentinel_alerts_invalid_total", "counter", ("source",), "Alerts received that could not be read"),
     Metric("sentinel_alerts_suppressed_total", "counter", ("reason",), "Alerts not dispatched, by reason (duplicate, silence, inhibition, maintenance, level)"),
     Metric("sentinel_incidents", "state", ("service", "priority", "state"), "Incidents not yet closed, by state (open, acknowledged, waiting_customer, waiting_third_party, resolved)"),
+    Metric("sentinel_overload", "state", (), "Whether the team is overloaded and works strictly by its targets"),
+    Metric("sentinel_requests", "state", ("service", "priority", "state"), "Requests not yet closed, by state (open, acknowledged, planned, pending, in_progress, done)"),
     Metric("sentinel_incident_opened_total", "counter", ("service", "level", "priority", "source"), "Incidents opened"),
     Metric("sentinel_incident_closed_total", "counter", ("service", "priority", "outcome"), "Incidents closed, by outcome (resolved, false_alarm, duplicate)"),
     Metric("sentinel_incident_escalated_total", "counter", ("service", "to"), "Incidents raised to a higher level"),
@@ -65,21 +71,30 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_incident_acknowledge_seconds", "histogram", ("priority",), "Time from the opening to the acknowledgement", PERSON_S),
     Metric("sentinel_incident_resolve_seconds", "histogram", ("priority",), "Time from the opening to the resolution, pauses taken off", REPAIR_S),
     Metric("sentinel_incident_oldest_unacknowledged_timestamp_seconds", "state", ("priority",), "When the oldest unacknowledged incident was opened, in unixtime; absent without one"),
+    Metric("sentinel_service_in_maintenance", "state", ("service", "level"), "1 during a planned maintenance"),
     Metric("sentinel_sla_target_seconds", "state", ("sla", "priority", "clock"), "Agreed time, by clock (ack, workaround, resolve), in seconds of its own calendar"),
     Metric("sentinel_sla_remaining_seconds", "state", ("service", "priority", "clock"), "Least time left among open incidents; negative once breached; absent without one"),
     Metric("sentinel_sla_outcomes_total", "counter", ("service", "priority", "clock", "result"), "Clocks ended, by result (met, breached)"),
     Metric("sentinel_notifications_total", "counter", ("channel", "result"), "Notifications ended, by result (accepted, delivered, failed, expired, rate_limited)"),
     Metric("sentinel_notification_attempts_total", "counter", ("channel", "outcome"), "Attempts to hand a notification to its gateway, by outcome (ok, retry, refused, timeout)"),
+    Metric("sentinel_notification_replies_total", "counter", ("channel", "action"), "Answers and reports received from people, by what came of them (acknowledge, escalate, resolve, note, open, unknown, stranger, automatic, limited)"),
     Metric("sentinel_notification_latency_seconds", "histogram", ("channel",), "Time from the event to the acceptance by the gateway", LATENCY_S),
     Metric("sentinel_notification_queue_length", "state", ("channel",), "Notifications waiting to be sent"),
     Metric("sentinel_notification_queue_oldest_timestamp_seconds", "state", ("channel",), "When the oldest waiting notification was queued, in unixtime; absent when the queue is empty"),
     Metric("sentinel_channel_up", "gauge", ("channel",), "Whether the last attempt or self-test of the channel succeeded"),
     Metric("sentinel_escalation_steps_total", "counter", ("policy", "step", "result"), "Escalation steps taken, by result (notified, skipped, nobody)"),
     Metric("sentinel_escalations_exhausted_total", "counter", ("service",), "Incidents of which no step of the escalation reached anybody"),
+    Metric("sentinel_isolated", "state", (), "1 while the host itself is cut off: its canaries fail, and targets are unknown"),
     Metric("sentinel_oncall_info", "state", ("rota", "person"), "1 for the person on call now"),
     Metric("sentinel_oncall_filled_until_timestamp_seconds", "state", ("rota",), "Until when the rota has no gap, in unixtime"),
+    Metric("sentinel_crisis_started_total", "counter", ("service",), "Crises started"),
+    Metric("sentinel_crisis_step_late_seconds", "state", ("service",), "How late the most overdue step of the chronogram is; 0 when on time"),
+    Metric("sentinel_crisis_update_due_timestamp_seconds", "state", ("service",), "When the next communication is due, in unixtime"),
+    Metric("sentinel_reviews_overdue", "state", (), "Post-mortem reports past their due date"),
     Metric("sentinel_ticket_operations_total", "counter", ("backend", "operation", "result"), "Operations on the ticket backend"),
     Metric("sentinel_ticket_sync_lag_seconds", "state", ("backend",), "Age of the oldest change not yet in the ticket backend"),
+    Metric("sentinel_tickets_late", "state", ("backend",), "Tickets not opened within the agreed time"),
+    Metric("sentinel_alive_pings_total", "counter", ("result",), "Cycles of the dead man's switch, by result (sent, failed, held back because the self-test failed)"),
     Metric("sentinel_build_info", "gauge", ("version", "revision", "python"), "Version of the running program"),
     Metric("sentinel_config_last_reload_successful", "gauge", (), "Whether the last configuration reload succeeded"),
     Metric("sentinel_config_last_reload_success_timestamp_seconds", "gauge", (), "When the configuration was last loaded, in unixtime"),
@@ -97,9 +112,12 @@ Sample = tuple[tuple[str, ...], float]
 
 # The closed sets of labels: what stands on the page from the start, so that rate() sees the first event.
 BUGS = ("probe", "run", "judge", "timers", "dispatch", "loop")  # And the names of the daemon's loops.
+ALERT_SOURCES = ("alertmanager", "webhook", "dynatrace")
+MUTED_FOR = ("silence", "maintenance", "inhibition", "duplicate", "map")
 RUN_RESULTS = ("success", "failure", "timeout", "error")
 TRY_OUTCOMES = ("ok", "retry", "refused", "timeout")
-MESSAGE_RESULTS = ("accepted", "failed", "expired")
+MESSAGE_RESULTS = ("accepted", "delivered", "failed", "expired", "rate_limited")
+ALIVE_RESULTS = ("sent", "failed", "held")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -125,6 +143,7 @@ class Meters:
         self._made: dict[str, Counter | Gauge | Histogram] = {}
         self.states: dict[str, Callable[[], Iterable[Sample]]] = {}
         self.expected = Expected()
+        self.attempted: Callable[[str, str], None] = lambda _channel, _outcome: None
         for metric in METRICS:
             match metric.kind:
                 case "counter":
@@ -171,15 +190,19 @@ class Meters:
             "sentinel_probe_runs_total": product(sorted(expected.kinds), RUN_RESULTS),
             "sentinel_probe_run_duration_seconds": product(sorted(expected.kinds)),
             "sentinel_probe_runs_skipped_total": [("overrun",)],
-            "sentinel_alerts_suppressed_total": [("silence",)],
+            "sentinel_alerts_received_total": product(ALERT_SOURCES, ("firing", "resolved")),
+            "sentinel_alerts_invalid_total": product(ALERT_SOURCES),
+            "sentinel_alerts_suppressed_total": product(MUTED_FOR),
             "sentinel_notifications_total": product(sorted(expected.channels), MESSAGE_RESULTS),
             "sentinel_notification_attempts_total": product(sorted(expected.channels), TRY_OUTCOMES),
             "sentinel_notification_latency_seconds": product(sorted(expected.channels)),
             "sentinel_escalations_exhausted_total": product(sorted(expected.services)),
+            "sentinel_crisis_started_total": product(sorted(expected.services)),
             "sentinel_ticket_operations_total": product(sorted(expected.backends), ["put"], TRY_OUTCOMES),
             "sentinel_incident_acknowledge_seconds": product(PRIORITIES),
             "sentinel_incident_resolve_seconds": product(PRIORITIES),
             "sentinel_bugs_total": product(BUGS),
+            "sentinel_alive_pings_total": product(ALIVE_RESULTS),
         }
         for name, labelled in sets.items():
             for labels in labelled:
@@ -190,6 +213,7 @@ class Meters:
     def attempt(self, channel: str, outcome: str) -> None:
         """Count one try to hand a message over."""
         self.count("sentinel_notification_attempts_total", channel, outcome)
+        self.attempted(channel, outcome)
         if outcome != "refused":  # A refused address says nothing about the channel.
             self.set("sentinel_channel_up", float(outcome == "ok"), channel)
 
@@ -212,6 +236,12 @@ class Meters:
         self.count("sentinel_http_requests_total", handler, method if method in METHODS else "other", str(code))
         self.observe("sentinel_http_request_duration_seconds", took_s, handler)
 
+    def alerts_heard(self, source: str, firing: int, resolved: int, invalid: int) -> None:
+        """Count alerts from elsewhere: how many fire, are over, make no sense."""
+        self.count("sentinel_alerts_received_total", source, "firing", by=firing)
+        self.count("sentinel_alerts_received_total", source, "resolved", by=resolved)
+        self.count("sentinel_alerts_invalid_total", source, by=invalid)
+
     def bug(self, where: str) -> None:
         """Count an error of Sentinel itself."""
         self.count("sentinel_bugs_total", where)
@@ -219,6 +249,8 @@ class Meters:
     def happened(self, written: Sequence[tuple[Incident, e.Event]]) -> None:
         """Count what incidents went through."""
         for state, event in written:
+            if state.kind == "request":
+                continue  # Nothing has failed; requests are counted by themselves.
             self._ended(state)
             match event:
                 case e.Opened():
@@ -247,7 +279,9 @@ class Meters:
                     self.count("sentinel_incident_escalated_total", state.service, str(event.level))
                 case e.Escalated():
                     result = "notified" if event.tell else "nobody"
-                    self.count("sentinel_escalation_steps_total", state.service, str(event.step), result)
+                    self.count("sentinel_escalation_steps_total", state.service, str(event.place), result)
+                case CrisisOpened():
+                    self.count("sentinel_crisis_started_total", state.service)
                 case e.Exhausted():
                     self.count("sentinel_escalations_exhausted_total", state.service)
 
@@ -279,7 +313,13 @@ class _States(Collector):
 
 def incident_counts(open_: Iterable[Incident]) -> list[Sample]:
     """Return how many incidents there are by service, priority and state."""
-    counted = Count((state.service, state.priority, _state_of(state)) for state in open_)
+    counted = Count((state.service, state.priority, _state_of(state)) for state in open_ if state.kind == "incident")
+    return [(labels, float(number)) for labels, number in counted.items()]
+
+
+def request_counts(open_: Iterable[Incident]) -> list[Sample]:
+    """Return how many requests there are by service, priority and state."""
+    counted = Count((one.service, one.priority, requests.shown(one)) for one in open_ if one.kind == "request")
     return [(labels, float(number)) for labels, number in counted.items()]
 
 
@@ -290,10 +330,16 @@ def _state_of(state: Incident) -> str:
     return "acknowledged" if state.phase == "in_progress" else state.phase
 
 
+def reviews_overdue(followed: Iterable[Incident]) -> list[Sample]:
+    """Return how many reports were due and are not final (rule REX-3)."""
+    late = sum(state.review is not None and state.review.owed and state.review.overdue for state in followed)
+    return [((), float(late))]
+
+
 def oldest_unacknowledged(open_: Iterable[Incident]) -> list[Sample]:
     """Return when the oldest incident that nobody has was opened, by priority."""
     oldest: dict[str, datetime] = {}
     for state in open_:
-        if state.phase == "open":
+        if state.phase == "open" and state.kind == "incident":
             oldest[state.priority] = min(oldest.get(state.priority, state.opened_at), state.opened_at)
     return [((priority,), moment.timestamp()) for priority, moment in oldest.items()]

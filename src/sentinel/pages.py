@@ -9,11 +9,11 @@ from typing import Any
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from sentinel.engine import series, targets
+from sentinel.engine import crises, series, targets
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.live import Live
-from sentinel.metrics import Meters, Sample, incident_counts, oldest_unacknowledged
+from sentinel.metrics import Meters, Sample, incident_counts, oldest_unacknowledged, request_counts
 from sentinel.store.base import Store
 
 OPENMETRICS = "application/openmetrics-text"
@@ -39,10 +39,13 @@ class Pages:
             {
                 "sentinel_probes": lambda: [(key, float(number)) for key, number in live.counts().items()],
                 "sentinel_incidents": lambda: incident_counts(desk.open()),
+                "sentinel_requests": lambda: request_counts(desk.open()),
                 "sentinel_sla_target_seconds": self._promised,
                 "sentinel_sla_remaining_seconds": lambda: targets.remaining(
                     desk.open(), desk.policy.directory, clock.now()
                 ),
+                "sentinel_crisis_step_late_seconds": lambda: crises.steps_late(desk.open(), clock.now()),
+                "sentinel_crisis_update_due_timestamp_seconds": lambda: crises.updates_due(desk.open()),
                 "sentinel_incident_oldest_unacknowledged_timestamp_seconds": lambda: oldest_unacknowledged(desk.open()),
                 "sentinel_notification_queue_length": self._waiting,
                 "sentinel_notification_queue_oldest_timestamp_seconds": self._oldest,
@@ -51,6 +54,16 @@ class Pages:
                 "sentinel_store_size_bytes": lambda: [((), float(self._size_bytes))],
             }
         )
+
+    @property
+    def last_cycle(self) -> datetime | None:
+        """Return when every probe had last been run within its interval."""
+        return self._last_cycle
+
+    @property
+    def oldest_queued(self) -> dict[str, datetime]:
+        """Return for each channel with waiting messages when the oldest was created."""
+        return {channel: oldest for channel, (_, oldest) in self._queue.items()}
 
     async def refresh(self, read: Callable[..., Awaitable[Any]]) -> None:
         """Look at what only the database knows."""

@@ -15,32 +15,52 @@ import structlog
 from sentinel import assembly
 from sentinel.channels.base import Undelivered
 from sentinel.config.build import Setup
+from sentinel.core.change_facts import Fact, FixFact
 from sentinel.core.events import Event, Exhausted
+from sentinel.core.matching import Silence
+from sentinel.core.problem_record import ProblemFact
 from sentinel.core.state import Incident
 from sentinel.dispatch import Dispatcher
-from sentinel.engine import series
+from sentinel.engine import changes, problems, series
+from sentinel.engine.alerts import Alerts
+from sentinel.engine.backup import Backups
+from sentinel.engine.change_watch import ChangeWatch
+from sentinel.engine.changes import Changes
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
+from sentinel.engine.isolation import Isolation
 from sentinel.engine.judge import Judge
+from sentinel.engine.ledger import Ledger
 from sentinel.engine.live import Live
+from sentinel.engine.matrices import Matrices
 from sentinel.engine.outbox import Outbox
+from sentinel.engine.overload import OverloadWatch
 from sentinel.engine.pool import Pool
 from sentinel.engine.prober import Prober, Surroundings
+from sentinel.engine.problems import Problems
 from sentinel.engine.recorder import Recorder
+from sentinel.engine.report_watch import ReportWatch
 from sentinel.engine.rota_watch import RotaWatch
 from sentinel.engine.rotas import Rotas
 from sentinel.engine.scheduler import Scheduler
 from sentinel.engine.supervision import Lag, Systemd
 from sentinel.engine.timers import Timers
+from sentinel.inbound import Inbound
+from sentinel.intake.reading import AlertReader
+from sentinel.messages.isolation import IsolationWords
+from sentinel.messages.links import Links
+from sentinel.messages.matrix import MatrixWords
 from sentinel.messages.rotas import RotaWords
-from sentinel.metrics import Meters
+from sentinel.metrics import Meters, reviews_overdue
 from sentinel.pages import Pages
 from sentinel.probes.net import AioResolver
 from sentinel.probes.plan import ProbePlan
+from sentinel.reports import Reporter, ReportPost
 from sentinel.store.base import ResultStore, Settlement, Store, StoreUnavailable
-from sentinel.tickets.base import TicketReference
+from sentinel.tickets.base import TicketBackend, TicketReference
 from sentinel.tickets.builtin import BuiltinTickets
 from sentinel.tickets.drafting import draft
+from sentinel.watching import Watching
 
 log = structlog.get_logger(__name__)
 
@@ -77,16 +97,29 @@ class Parts:
         self.desk = Desk(store, self.writer, clock, assembly.policy_of(setup), assembly.envelope_of(setup))
         self.rotas = Rotas(self.desk, store, self.writer, clock)
         self.rota_watch = RotaWatch(self.rotas, self.desk, (store, self.writer), clock, RotaWords(setup.site.language))
+        self.reporter = Reporter(lambda: self.setup, store, results)
+        post = ReportPost(self.reporter, lambda: self.desk.policy.directory)
+        self.report_watch = ReportWatch(post, lambda: self.desk.policy.directory, (store, self.writer), clock)
+        self._keep_problems()
+        self.matrices = Matrices(self.desk, (store, self.writer), clock, MatrixWords())
+        self.overload = OverloadWatch(self.desk, (store, self.writer), clock, assembly.overload_limits_of(setup))
         self.judge = Judge(clock, self.live, self.desk, assembly.rulebook_of(setup))
+        self.alerts = Alerts(self.desk, self.judge, (store, self.writer), clock, AlertReader())
+        self.alerts.settings = assembly.alert_settings_of(setup)
         self.recorder = Recorder(results, self.packer, clock, setup.storage.keep.results)
         self.resolver = AioResolver([str(server) for server in setup.resolvers])
         self.prober = self._prober(setup)
+        self.isolation = Isolation(clock, self.desk, lambda: self.prober, IsolationWords(setup.site.language))
         self.scheduler = Scheduler(clock, self._run_probe, assembly.limits_of(setup))
         self.timers = Timers(self.desk, clock)
-        self.composition = assembly.Composition(lambda: self.setup)
+        self._plan_changes()
+        self.link_key = b""
+        self.composition = assembly.Composition(lambda: self.setup, self.links, self._proof)
         self.dispatcher = Dispatcher(Outbox(store, self.reader), self.desk, clock, self.composition, self.meters)
+        self.inbound = Inbound(self)
         self.builtin = BuiltinTickets(self._keep_ticket)
         self.pages = Pages(self.meters, self.live, self.desk, store, clock)
+        self.watching = Watching(self)
         self._reloading = asyncio.Lock()
         self._reload_asked = asyncio.Event()
         self._silenced = asyncio.Event()
@@ -94,22 +127,56 @@ class Parts:
         self._retiring: set[asyncio.Task[None]] = set()
         self._wire()
 
+    def _keep_problems(self) -> None:
+        ledger: Ledger[ProblemFact] = Ledger(problems.SUBJECT, ProblemFact, (self.store, self.writer), self.clock)
+        ledger.wrote = lambda: self.dispatcher.wake()
+        self.problems = Problems(ledger, self.desk, self.clock, assembly.problem_words(self.setup))
+        self.problems.dates = assembly.action_dates_of(self.setup)
+        self.meters.states["sentinel_reviews_overdue"] = lambda: reviews_overdue(self.desk.followed())
+
+    def _plan_changes(self) -> None:
+        kept = (self.store, self.writer)
+        ledger: Ledger[Fact] = Ledger(changes.SUBJECT, Fact, kept, self.clock)
+        fixes: Ledger[FixFact] = Ledger(changes.FIXES, FixFact, kept, self.clock)
+        self.changes = Changes(ledger, fixes, self.desk, self.clock, assembly.change_means_of(self.setup))
+        probing = (self.live, self.scheduler)
+        self.change_watch = ChangeWatch(self.changes, self.judge, probing, self.desk, self.clock)
+        self.backups = Backups()
+        self.change_watch.backup = assembly.backup_of(self.setup, self.backups)
+        self.changes.changed = self.change_watch.wake
+        self.changes_owed = ledger
+        self.judge.maintenance = self.changes.under_maintenance
+        self.judge.maintained = self.changes.last_maintenance
+
     # Wiring -----------------------------------------------------------------------------------------------------
 
     def _wire(self) -> None:
         count = self.meters.count
         self.judge.changed = self.recorder.event
-        self.judge.suppressed = lambda reason: count("sentinel_alerts_suppressed_total", reason)
+        self.alerts.suppressed = self.judge.suppressed = lambda reason: count("sentinel_alerts_suppressed_total", reason)
         self.judge.bug = self.timers.bug = self.meters.bug
         self.scheduler.skipped = lambda reason: count("sentinel_probe_runs_skipped_total", reason)
         self.scheduler.lagged = lambda s: self.meters.observe("sentinel_probe_schedule_lag_seconds", s)
         self.desk.written = self._written
-        self.desk.silenced = self._silenced.set
-        self.rota_watch.owed = self.dispatcher.wake
+        self.desk.silenced = self._hear_silence
+        self.isolation.freed = self.freed
+        self.meters.states["sentinel_isolated"] = lambda: [((), float(self.isolation.cut_off))]
+        assembly.set_canaries(self.isolation, self.setup)
+        self.rota_watch.owed = self.report_watch.owed = self.dispatcher.wake
+        self.changes_owed.wrote = self.dispatcher.wake
+        self.meters.states["sentinel_service_in_maintenance"] = self.changes.in_maintenance
+        self.matrices.owed = self.dispatcher.wake
+        self.matrices.changed = lambda name, fact: log.info(
+            "matrix changed", matrix=name, what=fact.__struct_config__.tag
+        )
+        self.overload.changed = lambda now: log.info("overload", on=now.on, by=now.by, why=now.why)
+        self.meters.states["sentinel_overload"] = lambda: [((), float(self.overload.now.on))]
         self.rotas.changed = lambda one: log.info("rota changed", rota=one.rota, change=one.id, undone=one.undone_by)
         self.meters.states.update(assembly.rota_states(self.rota_watch, lambda: self.setup))
         self.desk.unwritten = self.dispatcher.unrecorded.send
-        self.dispatcher.tickets = {"builtin": self._put_ticket}
+        self.mirrors = self.put_tickets()
+        self.desk.quieting.quieted = lambda: count("sentinel_alerts_suppressed_total", "duplicate")
+        self.dispatcher.digests = self.composition
         self.dispatcher.carriers = assembly.carriers_of(self.setup, self.clock.now)
         assembly.expect(self.setup, self.meters)
 
@@ -151,6 +218,10 @@ class Parts:
             return
         outcome = await self.prober.run(plan, target)
         result = outcome.result
+        if not result.ok and await self.isolation.excuses():
+            row.unknown = True
+            self.meters.count("sentinel_probe_runs_skipped_total", "isolated")
+            return
         if row.plan.fingerprint != plan.fingerprint:  # A reload has changed what this run asked.
             return
         self.meters.count("sentinel_probe_runs_total", plan.type, outcome.verdict)
@@ -159,10 +230,17 @@ class Parts:
         row.chunks = series.write_lines(row, result, outcome.sight.samples, outcome.sight.phases)
         self.recorder.add(row, result)
 
-    async def _put_ticket(self, state: Incident) -> TicketReference:
+    def put_tickets(self) -> dict[str, TicketBackend]:
+        """Take the ticket back-ends of the configuration of now; return those that follow the built-in one."""
+        mirrors = assembly.mirrors_of(self.setup)
+        backends: dict[str, TicketBackend] = {"builtin": self.builtin, **mirrors}
+        self.dispatcher.tickets = {name: partial(self._put_ticket, backend) for name, backend in backends.items()}
+        return mirrors
+
+    async def _put_ticket(self, backend: TicketBackend, state: Incident) -> TicketReference:
         timeline = await self.read(self.store.timeline, state.number)
         events = [(recorded.sequence, recorded.event) for recorded in timeline]
-        return await self.builtin.put(draft(state, events, self.setup.site.url or ""))
+        return await backend.put(draft(state, events, self.setup.site.url or ""))
 
     async def _keep_ticket(self, ticket: Any) -> TicketReference:
         try:
@@ -170,6 +248,31 @@ class Parts:
         except StoreUnavailable as error:
             raise Undelivered(f"the ticket cannot be written: {error}") from error
         return reference
+
+    def _proof(self, message: str) -> str:
+        return self.inbound.proof(message)
+
+    def links(self) -> Links | None:
+        """Return what makes acknowledge links; nothing until the start has read their key."""
+        return Links(self.link_key, self.setup.site.url) if self.link_key and self.setup.site.url else None
+
+    def _hear_silence(self, silence: Silence) -> None:
+        """Keep a silence in force from now on; what it had muted is looked at again when it ends early."""
+        others = tuple(one for one in self.judge.silences if one.id != silence.id)
+        self.judge.silences = (*others, silence)
+        self._silenced.set()
+        self.alerts.wake()
+
+    def explain(self) -> None:
+        """Arrange anew what explains what: at a start, and when the configuration is another one."""
+        self.judge.explaining.arrange(self.setup.inhibit, {**self.judge.failing(), **self.alerts.failing()})
+
+    def freed(self) -> None:
+        """Look anew at what could not be judged while the host was cut off; heartbeats may not have got through."""
+        now = self.clock.now()
+        self.listening |= {name: now for name, plan in self.setup.probes.items() if plan.passive}
+        for name in dict.fromkeys(row.plan.name for row in self.live.rows() if row.unknown):
+            self.scheduler.hurry(name)
 
     async def read(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Run a blocking read of the store in a reader thread."""

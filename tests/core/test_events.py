@@ -23,6 +23,8 @@ def holds(now: object, then: object) -> bool:
     """Tell whether what is written now says all that was said then; it may say more."""
     if isinstance(then, dict):
         return isinstance(now, dict) and all(key in now and holds(now[key], value) for key, value in then.items())
+    if isinstance(then, list):
+        return isinstance(now, list) and len(now) == len(then) and all(map(holds, now, then))
     return now == then
 
 

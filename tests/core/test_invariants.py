@@ -16,6 +16,7 @@ from sentinel.core.effects import Notify
 from sentinel.core.model import Listener, Plan, Refused
 from sentinel.core.state import Incident
 from tests.core.contracts import BLOCKING, under
+from tests.core.crises import CRISES, crisis_command
 from tests.core.story import DIRECTORY, HOME, LOGIN, T0, Story, step
 
 CHANNELS = ((), ("sms",), ("email", "sms"), ("chat",), ("chat", "sms"), ("pigeon",))
@@ -52,6 +53,7 @@ plans = st.builds(
     problem_unknown_cause=st.booleans(),
     flap_changes=st.sampled_from([0, 3]),
     outage_tolerated=st.sampled_from([None, timedelta(minutes=10)]),
+    crisis=st.sampled_from([None, *CRISES]),
 )
 SAYINGS_MAX = 12  # An opening, its path, and each warning and breach of three clocks are told once.
 WHO = st.sampled_from(["alice", "bob", "rita"])
@@ -71,6 +73,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("propose"), WHO),
     st.tuples(st.just("recategorise"), WHO, st.sampled_from(["P1", "P2", "P3"]), st.sampled_from([1, 2, 3])),
     st.tuples(st.just("cascade"), WHO),
+    st.tuples(st.just("crisis"), WHO, st.integers(0, 12)),
     st.tuples(st.just("accept"), st.integers(0, 30)),
     st.tuples(st.just("fail"), st.integers(0, 30), st.booleans()),
     st.tuples(st.just("fail all")),
@@ -114,6 +117,8 @@ def act(story: Story, action: tuple[object, ...]) -> None:
             story.do(c.Propose(by=who, text="use the other entry"))
         case ("recategorise", who, priority, level):
             story.do(c.Recategorise(by=who, why="seen", priority=priority, level=level))
+        case ("crisis", who, index):
+            story.do(crisis_command(story.state, who, index))
         case ("cascade", who):
             story.do(c.Cascade(by=who))
         case ("accept", index):
@@ -232,7 +237,8 @@ def test_the_ladder_is_taken_in_time_and_never_for_an_incident_somebody_has(plan
             assert event.due_at == began_at + rung.after + event.repeat * rung.every
             assert event.at >= event.due_at or event.why != "due", "never early, unless nobody was reached"
             assert event.repeat >= taken.get(event.step, 0), "no step is taken twice for the same time"
-            assert rung.unless != "acknowledged" or state.phase == "open", "invariant I3"
+            called = event.forced and (event.clock or event.by)  # Rule ESC-1: a target at risk, or a person.
+            assert rung.unless != "acknowledged" or state.phase == "open" or called, "invariant I3"
             taken[event.step] = event.repeat + 1
         rises = isinstance(event, e.Raised | e.Cascaded | e.Recategorised)
         higher = rises and state is not None and event.level > state.level

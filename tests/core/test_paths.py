@@ -167,6 +167,19 @@ def test_changes_far_apart_are_no_flapping():
     assert not story.state.flapping
 
 
+@pytest.mark.rule("LIF-10")
+def test_many_targets_that_fail_and_recover_once_together_do_not_flap():
+    story = Story(FLAPPING, under(GOLD)).report()
+    others = [f"probe:home/web{number}" for number in range(6)]
+    for key in others:
+        story.report(key)
+    assert not story.state.flapping, "an outage of many targets is no flapping"
+    story.wait(minutes=10).recover()
+    for key in others:
+        story.recover(key)
+    assert (story.state.phase, story.state.flapping) == ("resolved", False)
+
+
 def test_two_signals_that_come_and_go_flap_as_one():
     story = Story(FLAPPING, under(GOLD)).report()
     for _ in range(2):

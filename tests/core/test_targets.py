@@ -157,6 +157,41 @@ def test_a_recategorised_incident_runs_from_the_opening_to_its_new_targets(story
     assert said(story) == [("resolve", 50), ("resolve", 50), ("resolve", 80), ("resolve", 100)]
 
 
+@pytest.mark.rule("SLA-7")
+def test_what_was_said_of_a_target_is_not_said_again_when_its_priority_comes_back(story):
+    story.wait(hours=3)
+    before = said(story)
+    assert ("ack", 100) in before
+    assert ("resolve", 100) in before
+    story.do(c.Recategorise(by="alice", why="only one room", priority="P3"))
+    story.do(c.Recategorise(by="alice", why="no, everybody", priority="P1")).wait(hours=1)
+    assert said(story).count(("ack", 100)) == 1
+    assert said(story).count(("resolve", 100)) == 1
+    assert story.state.clocks["resolve"].standing == "missed"
+
+
+@pytest.mark.rule("SLA-7", "CLS-13")
+def test_a_target_that_a_priority_has_not_is_remembered_until_it_comes_back():
+    story = Story(PLAN, under(BLOCKING)).report().wait(days=3)
+    before = said(story)
+    assert ("workaround", 100) in before
+    story.do(c.Recategorise(by="alice", why="only one room", priority="P3"))
+    assert "workaround" not in story.state.clocks
+    story.do(c.Recategorise(by="alice", why="no, everybody", priority="P1")).wait(hours=1)
+    assert said(story).count(("workaround", 100)) == 1
+
+
+@pytest.mark.rule("SLA-6", "CLS-13")
+def test_what_was_acknowledged_and_proposed_before_a_priority_asked_for_it_is_met():
+    story = Story(PLAN, under(BLOCKING)).report(level=2, priority="P3").acknowledge()
+    story.wait(minutes=5).do(c.Propose(by="alice", text="use the other door")).wait(days=3)
+    assert "workaround" not in story.state.clocks
+    story.do(c.Recategorise(by="alice", why="everybody", priority="P1")).wait(days=3)
+    assert ("workaround", 100) not in said(story)
+    assert story.state.clocks["workaround"].standing == "met"
+    assert story.state.clocks["ack"].standing == "met"
+
+
 @pytest.mark.rule("CLS-13")
 def test_a_recategorisation_that_makes_a_target_late_already_misses_it_at_once():
     story = Story(PLAN, under(GOLD)).report(level=2, priority="P3").acknowledge().wait(hours=3)

@@ -18,16 +18,25 @@ from msgspec.structs import replace
 
 from sentinel.config.ruling import catalogue
 from sentinel.core.model import Channel, Directory, Person, Plan, Result, Signal, Step, Verdict
+from sentinel.core.problem_record import ProblemFact
+from sentinel.core.report.model import Report, Wanted
 from sentinel.core.rota import Rota
 from sentinel.core.state import Incident
 from sentinel.engine.clock import SystemClock
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Policy
 from sentinel.engine.judge import Judge, Rulebook
+from sentinel.engine.ledger import Ledger
 from sentinel.engine.live import Live
+from sentinel.engine.matrices import Matrices
+from sentinel.engine.overload import OverloadWatch
+from sentinel.engine.problems import SUBJECT, Problems
 from sentinel.engine.rotas import Rotas
+from sentinel.messages.matrix import MatrixWords
+from sentinel.messages.problems import ProblemMessages
 from sentinel.probes.base import Options
 from sentinel.probes.plan import ProbePlan
+from sentinel.reports import Reporter
 from sentinel.rules import Track
 from sentinel.store.database import Database, Mode, place
 from sentinel.store.main import SqlStore
@@ -65,6 +74,9 @@ class Room:
 
     desk: Desk
     rotas: Rotas
+    records: Problems
+    matrices: Matrices
+    overload: OverloadWatch
     store: SqlStore
     live: Live
     clock: SystemClock
@@ -84,6 +96,7 @@ class Room:
     heard: list[tuple[str, str]] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
     hold_probe: asyncio.Event | None = None
+    reporter: Reporter | None = None
 
     async def open(self, title: str = "login fails: HTTP 503", service: str = "campus", level: int = 3) -> Incident:
         """Open an incident as a probe does."""
@@ -146,6 +159,10 @@ class Room:
         async def read(call: Any, *args: Any, **kwargs: Any) -> Any:
             return await asyncio.to_thread(call, *args, **kwargs)
 
+        async def report(wanted: Wanted) -> Report:
+            assert self.reporter is not None, "a test that asks for reports says from what"
+            return await asyncio.to_thread(self.reporter.make, wanted, self.clock.now())
+
         async def hear(name: str, failure: str) -> None:
             await asyncio.to_thread(self.store.put_heartbeat, name, self.clock.now(), failure)
             self.heard.append((name, failure))
@@ -175,6 +192,9 @@ class Room:
             settings=lambda: self.settings,
             desk=self.desk,
             rotas=self.rotas,
+            problems=self.records,
+            matrices=self.matrices,
+            overload=self.overload,
             store=self.store,
             results=None,  # type: ignore[arg-type]  no handler of this step reads it
             live=self.live,
@@ -196,6 +216,7 @@ class Room:
             blackbox=blackbox,
             classify=self.judge.classify,
             words=self.judge.words,
+            report=report,
         )
 
 
@@ -227,9 +248,15 @@ async def room(folder: Path) -> AsyncIterator[Room]:
         await desk.load()
         rotas = Rotas(desk, store, writer, clock)
         await rotas.load()
+        matrices = Matrices(desk, (store, writer), clock, MatrixWords())
+        await matrices.load()
+        overload = OverloadWatch(desk, (store, writer), clock)
+        await overload.load()
+        records = Problems(Ledger(SUBJECT, ProblemFact, (store, writer), clock), desk, clock, ProblemMessages())
+        await records.load()
         running = asyncio.create_task(desk.run())
         try:
-            yield Room(desk, rotas, store, live, clock, folder / "sentinel.db")
+            yield Room(desk, rotas, records, matrices, overload, store, live, clock, folder / "sentinel.db")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

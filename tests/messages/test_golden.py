@@ -34,6 +34,38 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
         "https://s.example.org/a/7Kq2 INC-42",
     ),
     (
+        "called",
+        {"at": after(minutes=25), "by": "Chloé Martin", "text": "Examen à 14 h.", "detail": ""},
+        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis 22h10. Demandée par Chloé Martin. Examen à 14"
+        " h. https://s.example.org/a/7Kq2 INC-42",
+        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. Asked for by Chloé Martin. Examen à 14 "
+        "h. https://s.example.org/a/7Kq2 INC-42",
+    ),
+    (
+        "at_risk",
+        {"at": after(minutes=96), "clock": "resolve", "due_at": after(hours=2), "assignee": "Chloé Martin"},
+        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis 22h10. Délai menacé (résolution), échéance le"
+        " 22/11 à 0h15. https://s.example.org/i/42 INC-42",
+        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. At risk: the resolution, due at 23:15. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "overdue",
+        {"at": after(hours=2), "clock": "resolve", "due_at": after(hours=2), "assignee": "Chloé Martin"},
+        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis le 21/11 22h10. Délai dépassé (résolution), "
+        "échéance à 0h15. https://s.example.org/i/42 INC-42",
+        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. Missed: the resolution was due at "
+        "23:15. https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "unresolved",
+        {"at": after(minutes=30), "assignee": "Chloé Martin"},
+        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis 22h10. Non résolu après 30 min. "
+        "https://s.example.org/i/42 INC-42",
+        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. Not resolved after 30 min. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
         "repeated",
         {"at": after(minutes=5)},
         "RAPPEL P1 Campus Moodle : Campus inutilisable depuis 22h10 (connexion : HTTP 503). Personne n'a pris en "
@@ -199,6 +231,14 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
         "https://s.example.org/i/42 INC-42",
     ),
     (
+        "integrity",
+        {"at": after(minutes=6)},
+        "DONNÉES P1 Campus Moodle : Campus inutilisable depuis 22h10. Altérées, ce qui n'est pas toléré. "
+        "https://s.example.org/i/42 INC-42",
+        "DATA P1 Campus Moodle: Campus inutilisable since 21:10. Damaged, which is not tolerated. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
         "routed",
         {"detail": ""},
         "IMMÉDIAT P1 Campus Moodle : Campus inutilisable depuis 22h10. A traiter tout de suite. "
@@ -320,6 +360,13 @@ def test_the_recovery_mail_in_english() -> None:
 LEADS = [
     ("escalated", {"at": after(minutes=20), "step": 2},
      "Escalade~: personne n'a pris en charge cet incident depuis 20~min. Vous êtes prévenu à l'échelon 2."),
+    ("called", {"by": "Chloé Martin"}, "Chloé Martin demande l'escalade de cet incident."),
+    ("at_risk", {"clock": "resolve", "due_at": after(hours=1)},
+     "Escalade, car un engagement risque de ne pas être tenu~: résolution, échéance à 23h15."),
+    ("overdue", {"clock": "resolve", "due_at": after(hours=1)},
+     "Escalade, car un engagement n'est pas tenu~: résolution, échéance à 23h15."),
+    ("unresolved", {"at": after(minutes=30), "assignee": "Chloé Martin"},
+     "Escalade~: l'incident est pris en charge, mais n'est pas résolu 30~min après son ouverture."),
     ("repeated", {"at": after(hours=1)}, "Rappel~: personne n'a pris en charge cet incident depuis 1~h."),
     ("acknowledged", {"by": "Chloé", "at": after(minutes=7)}, "Chloé a pris l'incident en charge à 22h22."),
     ("acknowledged", {"at": after(minutes=7)}, "L'incident est pris en charge à 22h22."),

@@ -28,8 +28,11 @@ class Component:
 
 
 COMPONENTS = {
+    "alertmanager": Component("prometheus-alertmanager", "prometheus-alertmanager"),
+    "amtool": Component("amtool", "prometheus-alertmanager"),
     "blackbox": Component("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
     "dovecot": Component("dovecot", "dovecot-core"),
+    "dovecot-imap": Component("/usr/lib/dovecot/imap", "dovecot-imapd"),
     "ip": Component("ip", "iproute2"),
     "iptables": Component("iptables", "iptables"),
     "nagios-plugins": Component("/usr/lib/nagios/plugins/check_dummy", "monitoring-plugins-basic"),

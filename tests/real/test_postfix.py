@@ -21,7 +21,9 @@ import pytest
 import trustme
 
 from sentinel.channels.base import Sender, Undelivered
+from sentinel.probes import smtp as smtp_probe
 from tests.channels.rigs import MESSAGE, make
+from tests.probes.seeing import see
 from tests.real.components import where
 
 pytestmark = [
@@ -252,3 +254,11 @@ async def test_an_unknown_authority_is_not_trusted(postfix: Postfix) -> None:
     sender = make("smtp", host="localhost", port=postfix.port, **{"from": "sentinel@example.org"})
     with pytest.raises(Undelivered, match="certificate is not to be trusted"):
         await sender.send(MESSAGE)
+
+
+async def test_the_smtp_probe_signs_in_over_starttls_and_leaves_nothing(postfix: Postfix) -> None:
+    options = {"target": f"localhost:{postfix.port}", "starttls": True, "tls": {"ca_file": postfix.ca_file}}
+    seen = await see(smtp_probe.KIND, **options, username="sentinel", password="correct horse")
+    assert (seen.reason, seen.detail) == ("", "")
+    assert (await see(smtp_probe.KIND, **options, username="sentinel", password="wrong")).reason == "auth"
+    assert (await see(smtp_probe.KIND, target=f"localhost:{postfix.port}", starttls=True)).reason == "tls"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from sentinel.probes.prometheus import KIND
+from tests.probes.seeing import see
 from tests.real.components import where
 from tests.real.process import answers, fetch, free_port, started, wait_until
 
@@ -42,6 +45,18 @@ def test_prometheus_scrapes_the_daemon_and_sees_what_its_probes_saw(prometheus):
     wait_until(lambda: values(prometheus, "up") == {"": "1"}, "the scrape succeeds")
     wait_until(lambda: values(prometheus, "probe_success") == {"up": "1", "down": "0"}, "both probes are in Prometheus")
     assert values(prometheus, "sentinel_build_info") == {"": "1"}
+
+
+@pytest.mark.real("prometheus")
+def test_the_prometheus_probe_judges_what_a_real_prometheus_answers(prometheus):
+    wait_until(lambda: values(prometheus, "up") == {"": "1"}, "the scrape succeeds")
+    asked = {"server": f"http://{prometheus}", "expect": {"value": "== 1"}}
+    assert asyncio.run(see(KIND, query="up", **asked)).reason == ""
+    assert asyncio.run(see(KIND, query="up - 1", **asked)).reason == "value"
+    assert asyncio.run(see(KIND, query="nothing_of_this_name", **asked)).reason == "empty"
+    refused = asyncio.run(see(KIND, query="up{", **asked))
+    assert (refused.reason, "parse error" in refused.detail) == ("query", True)
+    assert asyncio.run(see(KIND, query="up[5m]", **asked)).reason == "query"
 
 
 @pytest.mark.real("promtool")

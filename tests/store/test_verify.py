@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from sentinel.core import events as e
-from sentinel.store import open_to_read
+from sentinel.store import StoreUnfit, open_to_read
 from sentinel.store.base import ResultStore, Store, StoreUnavailable
 from sentinel.store.database import place
 from tests.store.lives import ALICE, BOB, MINUTE, START, Life, ticket_row
@@ -212,7 +212,11 @@ def test_a_damaged_page_is_a_fault_and_not_a_crash(tmp_path: Path, opened: Opene
         with path.open("r+b") as file:
             file.seek(page * 4096)
             file.write(bytes(2048))
-        looking = open_to_read(url)
-        assert looking.verify() != [], f"page {page + 1}"
-        looking.close()
+        try:
+            looking = open_to_read(url)
+        except StoreUnfit:  # The page held part of the schema: nothing can be read at all, and that is said.
+            pass
+        else:
+            assert looking.verify() != [], f"page {page + 1}"
+            looking.close()
         shutil.copyfile(tmp_path / "sound", path)

@@ -119,3 +119,15 @@ async def test_the_queue_is_ordered_by_priority_then_by_the_time_left(agreed):
 async def test_an_order_that_means_nothing_is_refused(served, query):
     async with served.http.get(API, params=query) as answer:
         assert answer.status == 400
+
+
+@pytest.mark.rule("CLS-10")
+async def test_people_name_the_cause_and_whose_it_is_follows(served):
+    await served.room.open()
+    await act(served, "1/recategorise", by="amina", text="unpaid", cause="lapsed_contract")
+    state = served.room.desk.open()[0]
+    assert (state.cause_class, state.attributed_to) == ("extrinsic", "customer")
+    await act(served, "1/recategorise", by="amina", text="it was paid", cause="overload")
+    state = served.room.desk.open()[0]
+    assert (state.cause_class, state.attributed_to) == ("extrinsic", "")
+    assert (await act(served, "1/recategorise", by="amina", text="x", cause="weather")).startswith("400: Unknown cause")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import string
 import tomllib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from sentinel.core import events as e
-from sentinel.core.model import Phase, Plan, Severity, Signal
+from sentinel.core.actions import Action
+from sentinel.core.model import Phase, Plan, Severity, Signal, Watch
 from sentinel.engine.live import State
 from sentinel.store.base import MessageState
 from sentinel.web.wording import Wording, _catalogue
@@ -56,11 +57,12 @@ def example(kind: type[e.Happened]) -> e.Event:
     """One event of a kind, its fields filled with what tells them apart."""
     values: dict[str, Any] = {"at": NOW}
     usual = {"signal": SIGNAL, "plan": Plan(), "level": 3, "severity": "major", "priority": "P2", "kind": "incident"}
+    usual |= {"watch": Watch(ladder="HNO", out_of_hours=True)}
     for field in msgspec.structs.fields(kind):
         if field.name in usual:
             values[field.name] = usual[field.name]
         elif field.required and field.name != "at":
-            values[field.name] = {datetime: NOW, int: 0, bool: True, tuple[Signal, ...]: ()}.get(field.type, field.name)
+            values[field.name] = {datetime: NOW, date: NOW.date(), int: 0, bool: True, timedelta: timedelta(minutes=30), tuple[Signal, ...]: (), Action: Action(id="A1", title="watch", owner="bruno", due_on=NOW.date())}.get(field.type, field.name)
     return kind(**values)
 
 
@@ -71,6 +73,12 @@ def test_every_kind_of_event_is_a_sentence(language, kind):
     assert said
     assert "{" not in said
     assert "None" not in said
+
+
+@pytest.mark.parametrize(("language", "line"), [("en", "the customer: May we?"), ("fr", "le client\u00a0: May we?")])
+def test_the_customer_is_called_so_in_each_language(language, line):
+    pended = e.Pended(at=NOW, by="alice", waits_on="customer", whom="the customer", ask="May we?")
+    assert wording(language).event(pended, DIRECTORY).endswith(line)
 
 
 def test_people_are_called_by_their_names():
@@ -101,3 +109,28 @@ def test_the_catalogues_are_in_the_package():
     for language in ("en", "fr"):
         file = resources.files("sentinel.web").joinpath("locale", f"{language}.toml")
         assert tomllib.loads(file.read_text("utf-8"))["word"]["open"]
+
+
+@pytest.mark.rule("ESC-1", "ESC-3")
+def test_a_line_says_why_a_level_is_called_and_which_hours_begin():
+    called = e.Escalated(at=NOW, step=5, rung=1, repeat=0, due_at=NOW, why="an exam", by="bruno")
+    assert wording("en").event(called, DIRECTORY) == "Escalation, step 2, asked for by Bruno Lefèvre: an exam"
+    missed = e.Escalated(at=NOW, step=1, repeat=0, due_at=NOW, why="a target was missed", clock="resolve")
+    assert wording("fr").event(missed, DIRECTORY) == "Escalade, étape 2\u00a0: engagement resolve dépassé"
+    night = e.HoursChanged(at=NOW, watch=Watch(ladder="HNO", out_of_hours=True))
+    assert wording("en").event(night, DIRECTORY) == "Business hours end: ladder “HNO”"
+    day = e.HoursChanged(at=NOW, watch=Watch())
+    assert wording("fr").event(day, DIRECTORY) == "Début des heures ouvrées"
+
+
+@pytest.mark.rule("ESC-2")
+@pytest.mark.parametrize(("language", "waits"), [
+    ("en", "out of business hours: nobody is paged before they begin ("),
+    ("fr", "hors heures ouvrées, personne n’est alerté avant leur début ("),
+])  # fmt: skip
+def test_an_opening_out_of_hours_says_that_nobody_is_paged_yet_and_until_when(language, waits):
+    watch = Watch(ladder="HNO", out_of_hours=True, gated=True, until=NOW + timedelta(hours=9))
+    gated = msgspec.structs.replace(example(e.Opened), watch=watch)
+    said = wording(language).event(gated, DIRECTORY)
+    assert waits in said
+    assert wording(language).moment(NOW + timedelta(hours=9)) in said

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # The name people write, and the module that holds its KIND.
 KINDS = {
+    "apprise": "sentinel.channels.apprise",
     "command": "sentinel.channels.command",
     "http-sms": "sentinel.channels.sms_http",
     "outbox": "sentinel.channels.outbox",

@@ -20,12 +20,22 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that goes with a mail; its content is text."""
+
+    name: str
+    content_type: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message to one address, written out in the reader's language.
 
     ``id`` is stable over every try and sent to the carrier, so that what is sent twice can be seen to be the same
     (rule DSP-3). ``thread`` groups the mails of one incident. ``text`` reads alone; ``html`` may add looks;
-    ``sms`` fits one segment. ``facts`` are for machines (webhooks).
+    ``sms`` fits one segment. ``facts`` are for machines (webhooks); ``attachments`` go by mail only.
+    ``proof`` stands in the Message-ID: who answers a mail shows by it that they have seen it.
     """
 
     id: str
@@ -41,6 +51,8 @@ class Message:
     priority: str
     at: datetime
     facts: dict[str, Any] = field(default_factory=dict)
+    attachments: tuple[Attached, ...] = ()
+    proof: str = field(default="", repr=False)
 
 
 class Undelivered(Exception):  # noqa: N818  a refusing carrier is normal business
@@ -117,10 +129,11 @@ class ChannelKind:
     """A kind of channel: the type of its options, how to build it, and the kind of address it wants.
 
     ``address`` is empty for a channel that reaches a place, not a person, and ``choose`` where the option ``as``
-    of the channel says which.
+    of the channel says which. ``extra`` names the package that must be installed beside Sentinel, if it needs one.
     """
 
     name: str
     options: type[Options]
     build: Build
     address: Literal["email", "mobile", "", "choose"]
+    extra: str = ""

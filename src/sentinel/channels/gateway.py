@@ -41,11 +41,37 @@ class Expect(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     why: str = ""
 
 
+class ReplyShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where an answer of somebody stands in what the gateway sends: paths, of which the first that leads somewhere.
+
+    ``id`` is the gateway's own for it, by which it is known when it is sent again.
+    """
+
+    sender: tuple[str, ...]
+    text: tuple[str, ...]
+    id: tuple[str, ...] = ()
+
+
+class ReceiptShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a receipt stands, and which of its states end the matter; any other says nothing yet.
+
+    ``many`` tells that ``id`` and ``status`` hold several, joined by commas.
+    """
+
+    id: tuple[str, ...]
+    status: tuple[str, ...]
+    delivered: tuple[str, ...]
+    failed: tuple[str, ...]
+    why: tuple[str, ...] = ()
+    many: bool = False
+
+
 class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one gateway is spoken to. A value that is only a placeholder is left out when there is nothing to put there.
 
     ``credentials`` names the parts of the secret, joined by colons; ``needs`` the options that must be given;
-    ``replies`` what is added to the body, and the sender left out, for messages that can be answered.
+    ``replies`` what is added to the body, and the sender left out, for messages that can be answered. ``reply`` and
+    ``receipt`` say how it hands over answers and receipts, ``proof`` how it signs, ``thanks`` what it wants to hear.
     """
 
     url: str
@@ -60,6 +86,11 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     replies: dict[str, Any] | None = None
     sign: Literal["", "ovh"] = ""
     expect: Expect = Expect()
+    reply: ReplyShape | None = None
+    receipt: ReceiptShape | None = None
+    proof: Literal["", "twilio", "vonage"] = ""
+    thanks: str = ""
+    thanks_type: str = "text/plain"
 
 
 @cache
@@ -188,6 +219,12 @@ def _json(answer: Answer) -> Any:
     except (ValueError, RecursionError):
         return _MISSING
     return content if isinstance(content, dict | list) else _MISSING
+
+
+def found_at(content: Any, path: str) -> Any:
+    """Follow a path through JSON; nothing when it leads nowhere."""
+    found = at(content, path)
+    return None if found is _MISSING else found
 
 
 def at(content: Any, path: str) -> Any:

@@ -32,9 +32,9 @@ def local_part(identifier: str) -> str:
     return _UNSAFE.sub(".", identifier.casefold()).strip(".")[:LOCAL_PART_MAX_CHARS] or "message"
 
 
-def message_id(identifier: str, hostname: str) -> str:
+def message_id(identifier: str, hostname: str, proof: str = "") -> str:
     """Return the stable Message-ID of an identifier: sending again shows the same one (rule DSP-3)."""
-    return f"<{local_part(identifier)}@{hostname}>"
+    return f"<{local_part(identifier)}{proof and f'.{proof}'}@{hostname}>"
 
 
 def build(message: Message, *, sender: Address, hostname: str, site: str) -> EmailMessage:
@@ -54,6 +54,9 @@ def build(message: Message, *, sender: Address, hostname: str, site: str) -> Ema
     mail.set_content(message.text, subtype="plain", charset="utf-8")
     if message.html:
         mail.add_alternative(message.html, subtype="html", charset="utf-8")
+    for attached in message.attachments:
+        _, _, subtype = attached.content_type.partition("/")
+        mail.add_attachment(attached.content, subtype=subtype, charset="utf-8", filename=attached.name)
     mail["Content-Language"] = message.language
     return mail
 
@@ -64,7 +67,7 @@ def _write_headers(mail: EmailMessage, message: Message, sender: Address, hostna
     mail["To"] = _recipient(message)
     mail["Subject"] = message.subject if message.first_in_thread else f"Re: {message.subject}"
     mail["Date"] = message.at.astimezone(UTC)
-    mail["Message-ID"] = message_id(message.id, hostname)
+    mail["Message-ID"] = message_id(message.id, hostname, message.proof)
     if not message.first_in_thread:
         mail["In-Reply-To"] = root
     mail["References"] = root

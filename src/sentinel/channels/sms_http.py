@@ -6,15 +6,29 @@ import re
 from typing import Any, Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 from pydantic import Field, field_validator, model_validator
 
+from sentinel.channels import sms_inbound
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings
-from sentinel.channels.gateway import Expect, Gateway, check_request, placeholders, preset, read, request
+from sentinel.channels.gateway import (
+    Expect,
+    Gateway,
+    ReceiptShape,
+    ReplyShape,
+    check_request,
+    placeholders,
+    preset,
+    read,
+    request,
+)
 from sentinel.channels.http import TIMEOUT, Caller, refusal
 from sentinel.config.fields import Count, Duration, Flag, OneOrMany, Secret, Url, quoted, wrong
 
+KEY_MIN_CHARS: Final = 16
 CUSTOM_PLACEHOLDERS: Final = frozenset({"mobile", "text", "id"})
 SENDER: Final = re.compile(r"[A-Za-z0-9 ._-]{1,11}|\+?[0-9]{3,15}|MG[0-9a-f]{32}")
+ANSWERABLE: Final = re.compile(r"\+?[0-9]{3,15}|MG[0-9a-f]{32}")  # A number, or Twilio's group of numbers; no name.
 
 
 class ExpectOptions(Options):
@@ -22,6 +36,34 @@ class ExpectOptions(Options):
 
     status: OneOrMany[Count] = ()
     id: str = ""
+
+
+class ReplyOptions(Options):
+    """Where an answer stands in what a gateway sends: paths to the sender's number, the text, the gateway's own id."""
+
+    sender: OneOrMany[str]
+    text: OneOrMany[str]
+    id: OneOrMany[str] = ()
+
+    def shape(self) -> ReplyShape:
+        """Return it as data."""
+        return ReplyShape(sender=self.sender, text=self.text, id=self.id)
+
+
+class ReceiptOptions(Options):
+    """Where a receipt stands, and which states say that a message arrived, or never will."""
+
+    id: OneOrMany[str]
+    status: OneOrMany[str]
+    delivered: OneOrMany[str]
+    failed: OneOrMany[str]
+    why: OneOrMany[str] = ()
+
+    def shape(self) -> ReceiptShape:
+        """Return it as data."""
+        return ReceiptShape(
+            id=self.id, status=self.status, delivered=self.delivered, failed=self.failed, why=self.why
+        )
 
 
 class SmsOptions(Options):
@@ -39,6 +81,10 @@ class SmsOptions(Options):
     expect: ExpectOptions = ExpectOptions()
     timeout: Duration = TIMEOUT
     max_parts: Count = 1
+    reply_key: Secret | None = None
+    signature: Secret | None = None
+    reply: ReplyOptions | None = None
+    receipt: ReceiptOptions | None = None
 
     @field_validator("max_parts")
     @classmethod
@@ -53,6 +99,13 @@ class SmsOptions(Options):
         if sender and not SENDER.fullmatch(sender):
             raise wrong(f"{quoted(sender)} is not a sender", "at most 11 letters and digits, or a number")
         return sender
+
+    @field_validator("reply_key")
+    @classmethod
+    def _is_secret(cls, key: Secret | None) -> Secret | None:
+        if key is not None and len(key.reveal()) < KEY_MIN_CHARS:
+            raise wrong(f"the key is shorter than {KEY_MIN_CHARS} characters", "take one from `uuidgen`")
+        return key
 
     @model_validator(mode="after")
     def _consistent(self) -> SmsOptions:
@@ -79,8 +132,10 @@ class SmsOptions(Options):
     def _check_preset(self, gateway: Gateway) -> None:
         if self.json_ is not None or self.form is not None or self.headers or self.expect != ExpectOptions():
             raise wrong("`headers`, `json`, `form` and `expect` belong to `preset: custom`")
-        if self.sender and self.replies:
+        if self.sender and self.replies and not ANSWERABLE.fullmatch(self.sender):
             raise wrong("a named sender cannot be answered", "leave out `sender` or `replies`")
+        if self.signature and gateway.proof != "vonage":
+            raise wrong("`signature` is the secret that Vonage signs with", "use `reply_key`")
         if self.replies and gateway.replies is None:
             raise wrong(f"{self.preset} offers no answers here")
         if missing := [name for name in gateway.needs if not getattr(self, name)]:
@@ -89,6 +144,20 @@ class SmsOptions(Options):
         if len(parts) != len(gateway.credentials) or not all(parts):
             shape = ":".join(name.upper() for name in gateway.credentials)
             raise wrong(f"{self.preset} needs `credentials` made as {shape}")
+
+    def door(self) -> sms_inbound.SmsDoor | None:
+        """Return how the gateway may come in; nothing when it has no way to prove itself."""
+        key = self.reply_key.reveal() if self.reply_key else ""
+        signature = self.signature.reveal() if self.signature else ""
+        gateway = preset(self.preset) if self.preset != "custom" else self.gateway()
+        token = self.credentials.reveal() if self.credentials and gateway.proof == "twilio" and self.replies else ""
+        if not (key or signature or token):
+            return None
+        if self.reply is not None:
+            gateway = replace(gateway, reply=self.reply.shape())
+        if self.receipt is not None:
+            gateway = replace(gateway, receipt=self.receipt.shape())
+        return sms_inbound.door(gateway, key=key, token=token, signature=signature)
 
     def gateway(self) -> Gateway:
         """Return the gateway as data, with the credentials still to be filled in."""

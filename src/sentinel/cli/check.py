@@ -137,7 +137,7 @@ def _print(path: Path, loaded: Loaded, faults: list[dict[str, str]]) -> None:
         table(("Probe", "Type", "Targets", "Every", "Outage seen within"), rows)
     counts = (
         counted(len(plans), "probe", "probes"),
-        counted(len(loaded.setup.directory.people), "person", "people"),
+        counted(sum("/" not in person for person in loaded.setup.directory.people), "person", "people"),
         counted(len(loaded.setup.channels), "channel", "channels"),
     )
     verdict = "is good, with warnings" if loaded.warnings or faults else "is good"

@@ -38,6 +38,16 @@ class Daemon:
         asked = urlencode({name: value for name, value in query.items() if value not in ("", None)}, doseq=True)
         return self._call("GET", _path(path) + (f"?{asked}" if asked else ""), None)
 
+    def text(self, *path: str, **query: Any) -> str:
+        """Ask for a text, such as a report; an empty parameter is left out.
+
+        Raises:
+            Ended: the daemon cannot be reached, or does not know it.
+        """
+        asked = urlencode({name: value for name, value in query.items() if value not in ("", None)})
+        status, text = self._answer("GET", _path(path) + (f"?{asked}" if asked else ""), None)
+        return text.decode("utf-8", "replace") if status // 100 == 2 else str(self._read(status, text))
+
     def post(self, *path: str, **body: Any) -> Any:
         """Ask for something to be done.
 
@@ -57,6 +67,9 @@ class Daemon:
         return self._call("DELETE", _path(path), None)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        return self._read(*self._answer(method, path, body))
+
+    def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
         connection = self._connection()
         content = None if body is None else json.dumps(body).encode()
         headers = {} if content is None else {"Content-Type": "application/json"}
@@ -75,7 +88,7 @@ class Daemon:
             ) from error
         finally:
             connection.close()
-        return self._read(answer.status, text)
+        return answer.status, text
 
     def _connection(self) -> http.client.HTTPConnection:
         if not self._asked.url:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,10 @@ from sentinel.cli.loading import load_or_end
 from sentinel.cli.output import print_json, safe, say, table
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from sentinel.cli.notified import Case
     from sentinel.config.build import Setup
-    from sentinel.core.model import Plan, Verdict
-    from sentinel.rules import Facts
+    from sentinel.core.model import Verdict
+    from sentinel.rules import Facts, Rule
 
 CLOCK_NAMES = {"ack": "acknowledgement", "workaround": "workaround", "resolve": "resolution"}
 
@@ -51,7 +51,7 @@ def explain(context: click.Context, asked: Asked, name: str, facts: tuple[str, .
     setup = load_or_end(asked.config_path()).setup
     try:
         known, at = _read(setup, name, facts)
-        verdict, rejected = rules.explain(known, setup.rules, setup.group_by)
+        verdict, rejected = rules.explain(known, _rules_for(setup, known), setup.group_by)
     except (LookupError, Refused) as refusal:
         if asked.json:
             print_json({"refused": str(refusal)})
@@ -62,7 +62,15 @@ def explain(context: click.Context, asked: Asked, name: str, facts: tuple[str, .
         print_json(found)
     else:
         _print(found)
+        _print_told(found, case(setup, known, verdict, at) if verdict else None)
     context.exit(Exit.FINE)
+
+
+def _rules_for(setup: Setup, known: Facts) -> tuple[Rule, ...]:
+    """Return the rules in the order in which they are asked: for an alert what `intake.map` says stands first."""
+    from sentinel.config.meanings import meanings_of, rules_for_alerts
+
+    return (*rules_for_alerts(meanings_of(setup.intake)), *setup.rules) if known.source == "alert" else setup.rules
 
 
 def _read(setup: Setup, name: str, words: tuple[str, ...]) -> tuple[Facts, datetime]:
@@ -79,6 +87,7 @@ def answer(
     setup: Setup, facts: Facts, verdict: Verdict | None, rejected: list[Any], opened_at: datetime
 ) -> dict[str, Any]:
     """Return what ``--json`` prints. Without a verdict the last rule rejected still waits for its time."""
+    from sentinel.cli.notified import told
     from sentinel.rules import kind_of
 
     refused = [{"rule": one.rule, "because": one.because} for one in rejected]
@@ -107,53 +116,36 @@ def answer(
         "service": facts.service,
         "cause_class": verdict.cause_class,
         "attributed_to": verdict.attributed_to or None,
-        "notify": told(setup, setup.plan_for(facts.service, verdict), verdict, opened_at),
+        "notify": told(case(setup, facts, verdict, opened_at)),
         "targets": [],
     }
+
+
+def case(setup: Setup, facts: Facts, verdict: Verdict, opened_at: datetime) -> Case:
+    """Return what would be opened."""
+    from sentinel.cli.notified import Case
+
+    return Case(setup, facts.service, verdict, setup.plan_for(facts.service, verdict), opened_at)
 
 
 def targets(setup: Setup, facts: Facts, verdict: Verdict, opened_at: datetime) -> list[dict[str, str]]:
     """Return when the contract's clocks fall due for what opens at a moment; none without a contract (rule SLA-9)."""
     from zoneinfo import ZoneInfo
 
+    from sentinel.core.asked_for import asked_of, contract_for
     from sentinel.core.sla import CLOCKS, due
 
     service = setup.services.get(facts.service)
     if service is None or not service.sla:
         return []
     contract, zone = setup.contracts[service.sla], ZoneInfo(setup.site.timezone)
+    asked = asked_of(verdict)
+    contract = contract_for(contract, asked) if asked else contract
     falls = {clock: due(contract, verdict.priority, clock, opened_at) for clock in CLOCKS}
     found = {clock: fall.at.astimezone(zone).isoformat(timespec="seconds") for clock, fall in falls.items() if fall}
     if verdict.kind == "request" and verdict.priority == "P4" and facts.wanted:
         found["resolve"] = facts.wanted.isoformat()  # Rule SLA-10: its agreed date.
     return [{"clock": clock, "due": found[clock]} for clock in CLOCKS if clock in found]
-
-
-def told(setup: Setup, plan: Plan, verdict: Verdict, opened_at: datetime) -> list[dict[str, Any]]:
-    """Return who would be told, when and how, as long as nobody acts; a place is named by its channel.
-
-    Of a rota it is who is on call at that moment, as far as the configuration says.
-    """
-    from sentinel.core import audience
-
-    moments: list[tuple[float, Any]] = []
-    for step in plan.ladder:
-        if verdict.level >= step.min_level:
-            for time in (step.after + repeat * step.every for repeat in range(step.repeats + 1)):
-                then = audience.now_in(setup.directory, opened_at + time)
-                moments.append((time.total_seconds(), audience.pages(step.to, step.by, then)))
-    moments.extend(
-        (0.0, audience.pages((listener.who,), listener.by, audience.now_in(setup.directory, opened_at)))
-        for listener in plan.listeners
-        if "opened" in listener.on and verdict.level >= listener.min_level
-    )
-    found: dict[tuple[float, str], list[str]] = {}
-    for after_s, pages in sorted(moments, key=lambda moment: moment[0]):
-        for page in pages:
-            channels = found.setdefault((after_s, page.person or page.channel), [])
-            if page.channel not in channels:
-                channels.append(page.channel)
-    return [{"after_s": int(after_s), "who": who, "channels": ways} for (after_s, who), ways in found.items()]
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -167,7 +159,26 @@ def _print(found: dict[str, Any]) -> None:
     whose = f" of the {found['attributed_to']}'s" if found["attributed_to"] else ""
     say(f"The rule {safe(found['rule'])!r} decides: {sort}, {found['priority']}, {found['severity']}{cause}{whose}.")
     for target in found["targets"]:
-        click.echo(f"Due for {CLOCK_NAMES[target['clock']]}: {target['due']}")
+        click.echo(f"Due for {CLOCK_NAMES[target['clock']]}: {_shown(target['due'])}")
+
+
+def _shown(due: str) -> str:
+    """Write a moment as the other commands do, in the time zone of the site; an agreed date is a day."""
+    return f"{datetime.fromisoformat(due):%a %Y-%m-%d %H:%M}" if "T" in due else due
+
+
+def _print_told(found: dict[str, Any], opened: Case | None) -> None:
+    from sentinel.cli.notified import waits_until
+
+    if opened is None:
+        return
+    opening = waits_until(opened)
+    if opening:
+        from zoneinfo import ZoneInfo
+
+        local = opening.astimezone(ZoneInfo(opened.setup.site.timezone))
+        priority = opened.verdict.priority
+        click.echo(f"Out of hours no {priority} pages anybody: it waits for the opening at {local:%Y-%m-%d %H:%M}.")
     if not found["notify"]:
         click.echo("Nobody would be told.")
         return

@@ -67,6 +67,7 @@ def read_facts(setup: Setup, probe: str, given: tuple[str, ...], now: datetime) 
         on=known.at.astimezone(ZoneInfo(setup.site.timezone)).date(),
         open=open_calendars(setup.rules, setup.calendars, known.at),
         priorities=_priorities(setup, fields.get("service", "")),
+        redundant=_redundant(setup, fields.get("service", "")),
         **fields,
     )
     return facts, known.at
@@ -77,6 +78,11 @@ def _pair(word: str) -> tuple[str, str]:
     if not sign or not label:
         raise ValueError(f"'{word}' is not LABEL=VALUE")
     return label, value
+
+
+def _redundant(setup: Setup, service: str) -> bool:
+    entry = setup.services.get(service)
+    return entry is not None and entry.redundancy
 
 
 def _priorities(setup: Setup, service: str) -> tuple[Priority, ...]:

@@ -1,4 +1,4 @@
-"""What else people do with an incident: let it wait, propose a workaround, recategorise, cascade, judge a problem."""
+"""What else people do with an incident: let it wait, propose a workaround, recategorise, cascade."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from sentinel.cli.incidents import print_outcome
 
 PRIORITIES = ("P1", "P2", "P3", "P4")
 SEVERITIES = ("minor", "major", "blocking")
-CAUSES = ("intrinsic", "extrinsic")
+CLASSES = ("intrinsic", "extrinsic")
+CAUSES = (
+    *CLASSES,
+    *("bad_input", "unstable_setting", "volume_growth", "host_network", "overload", "ddos", "intrusion", "lapsed_contract"),
+)
 
 
 @click.command()
@@ -78,12 +82,14 @@ def workaround(asked: Asked, number: str, text: str, by: str) -> None:
     default=None,
     help="How bad it is; otherwise what goes with the priority.",
 )
-@click.option("--cause", "cause_class", type=click.Choice(CAUSES), default=None, help="What kind of cause it has.")
+@click.option("--cause", type=click.Choice(CAUSES), default=None, help="What its cause is, or only of which kind.")
 @by_option
 @daemon_options
 @pass_asked
 def recategorise(asked: Asked, /, number: str, why: str, **category: Any) -> None:
     """Say that an incident is something else, and why. Its targets count from its opening."""
+    if category["cause"] in CLASSES:
+        category["cause_class"] = category.pop("cause")
     given = {name: value for name, value in category.items() if value is not None}
     print_outcome(asked, Daemon(asked).post("incidents", number, "recategorise", text=why, **given))
 
@@ -100,13 +106,11 @@ def cascade(asked: Asked, number: str, why: str, by: str) -> None:
 
 
 @click.command()
-@click.argument("verdict", type=click.Choice(("accept", "decline")))
 @click.argument("number")
-@click.argument("why", default="")
+@click.option("--why", required=True, help="Why the next level is called.")
 @by_option
 @daemon_options
 @pass_asked
-def problem(asked: Asked, verdict: str, number: str, why: str, by: str) -> None:
-    """Accept or decline the problem that was proposed for an incident."""
-    body = {"verdict": verdict, "text": why, "by": by}
-    print_outcome(asked, Daemon(asked).post("incidents", number, "problem", **body))
+def escalate(asked: Asked, number: str, why: str, by: str) -> None:
+    """Call the next level of the escalation now."""
+    print_outcome(asked, Daemon(asked).post("incidents", number, "escalate", text=why, by=by))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import groupby
 from typing import Any
 
 import click
 
+from sentinel.cli import crisis_lines
 from sentinel.cli.asked import Asked, daemon_options, pass_asked
 from sentinel.cli.client import Daemon
 from sentinel.cli.output import STYLES, local, print_json, safe, safe_lines, say, table
@@ -51,8 +53,8 @@ def show(asked: Asked, number: str) -> None:
         if value:
             click.echo(f"  {name:<14}{safe(value)}")
     click.echo("\nTimeline")
-    for line in one["timeline"]:
-        click.echo(f"  {local(line['at'], seconds=True)}  {sentence(line)}")
+    for at, said in _happened(one["timeline"]):
+        click.echo(f"  {at}  {said}")
     if one["messages"]:
         click.echo("\nMessages")
         rows = [(m["person"] or "-", m["channel"], m["state"], m["tries"], m["error"]) for m in one["messages"]]
@@ -78,6 +80,20 @@ def sentence(line: dict[str, Any]) -> str:
     return safe_lines(said + (f"; told: {told}" if told else "")).replace("\n", "\n" + " " * 23)
 
 
+def _happened(timeline: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield when what happened; messages that carriers took in the same second are one line."""
+    for (at, taken), lines in groupby(timeline, lambda line: (local(line["at"], seconds=True), _taken(line))):
+        if taken:
+            whom = sorted(f"{line['event']['person'] or 'all'} ({line['event']['channel']})" for line in lines)
+            yield at, safe(f"handed over: {', '.join(whom)}")
+        else:
+            yield from ((at, sentence(line)) for line in lines)
+
+
+def _taken(line: dict[str, Any]) -> bool:
+    return bool(line["type"] == "told" and line["event"].get("together", 1) <= 1)
+
+
 def _who(event: dict[str, Any]) -> str:
     return event.get("by") or "Sentinel"
 
@@ -86,18 +102,29 @@ def _seen(event: dict[str, Any]) -> str:
     return str(event["signal"].get("detail") or event["signal"]["title"])
 
 
+def _hours(watch: dict[str, Any]) -> str:
+    if watch["gated"]:
+        return f"business hours end: nobody is paged before {local(watch['until'])}"
+    ladder = f', ladder "{watch["ladder"]}"' if watch["ladder"] else ""
+    return f"business hours {'end' if watch['out_of_hours'] else 'begin'}{ladder}"
+
+
 def _whom(event: dict[str, Any]) -> str:
     return f"{event['channel']} to {event['person'] or 'all'}"
 
 
 SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
+    **crisis_lines.SENTENCES,
     "opened": lambda event: f'opened by the rule "{event["rule"]}": {_seen(event)}',
     "signal-joined": lambda event: f"also: {_seen(event)}",
     "signal-cleared": lambda event: f"over: {event['text']}",
     "raised": lambda event: f"raised to level {event['level']}, {event['priority']}",
     "escalated": lambda event: (
-        f"escalation, step {event['step'] + 1}" + ("" if event["why"] == "due" else f": {event['why']}")
+        f"escalation, step {event.get('rung', event['step']) + 1}"
+        + (f", asked for by {_who(event)}" if event.get("by") else "")
+        + ("" if event["why"] == "due" else f": {event['why']}")
     ),
+    "hours-changed": lambda event: _hours(event["watch"]),
     "acknowledged": lambda event: f"acknowledged by {_who(event)} ({event['via']})",
     "noted": lambda event: f"{_who(event)}: {event['text']}",
     "held": lambda event: f"{'kept open' if event['on'] else 'no longer kept open'} by {_who(event)}",
@@ -106,8 +133,12 @@ SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "closed": lambda event: f"closed by {_who(event)}: {event['why']}",
     "merged": lambda event: f"merged into {event['into']} by {_who(event)}",
     "absorbed": lambda event: f"{event['number']} was merged into this one by {_who(event)}",
-    "told": lambda event: f"{_whom(event)}: handed over",
+    "told": lambda event: (
+        f"{_whom(event)}: handed over"
+        + (f", in a digest of {event['together']} messages" if event.get("together", 1) > 1 else "")
+    ),
     "not-told": lambda event: f"{_whom(event)} failed: {event['why']}",
+    "bounced": lambda event: f"{_whom(event)} did not arrive: {event['why']}",
     "exhausted": lambda event: f"nobody could be reached: {event['why']}",
     "pended": lambda event: f"{_who(event)} waits for {event['whom']}: {event['ask']}",
     "reminded": lambda _event: "who is waited on was reminded",
@@ -121,10 +152,31 @@ SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "target-warned": lambda event: f"target {event['clock']}: {event['percent']:g} % of the time is used up",
     "target-missed": lambda event: f"target {event['clock']} missed",
     "outage-exceeded": lambda _event: "the outage lasts longer than is tolerated",
+    "scheduled": lambda event: f"planned by {event['by']} for {event['on']}",
+    "declined": lambda event: f"refused by {event['by']}: {event['why']}",
+    "change-linked": lambda event: (
+        f"put down to change {event['change']}" if event["change"] else "not due to a change"
+    ),
+    "integrity-lost": lambda event: f"data is damaged: {event['detail']}",
     "routed": lambda event: "to be done at once" if event["path"] == "immediate" else "receipt sent to the customer",
     "problem-proposed": lambda event: f"problem proposed: {event['why']}",
     "problem-judged": lambda event: f"problem {'accepted' if event['accepted'] else 'declined'} by {_who(event)}",
     "flapped": lambda event: "flapping" if event["on"] else "flaps no more",
+    "review-due": lambda event: f"report to be written, due {local(event['due_at'])}",
+    "review-reminded": lambda event: f"reminder of the report due {local(event['due_at'])}",
+    "review-overdue": lambda event: f"the report is overdue since {local(event['due_at'])}",
+    "review-held": lambda event: f"review held on {event['on']} with {', '.join(event['people'])}, says {_who(event)}",
+    "report-written": lambda event: (
+        f"{'final report' if event.get('final') else 'report'}, version {event['version']}, by {_who(event)}"
+    ),
+    "action-added": lambda event: (
+        f"action {event['action']['id']} given to {event['action']['owner']} by {_who(event)}, "
+        f"due {event['action']['due_on']}: {event['action']['title']}"
+    ),
+    "action-done": lambda event: f"action {event['action']} done, says {_who(event)}: {event.get('text', '')}",
+    "action-reviewed": lambda event: f"action {event['action']} looked at in the committee: {event.get('text', '')}",
+    "action-reminded": lambda event: f"reminder of action {event['action']}",
+    "action-late": lambda event: f"action {event['action']} is late",
     "ticket-linked": lambda event: f"ticket {event['reference']} ({event['backend']})",
 }
 
@@ -155,12 +207,17 @@ def _facts(one: dict[str, Any]) -> list[tuple[str, object]]:
         ("resolution", one["resolution"]),
         ("closes", local(one["close_by"])),
         ("merged into", one["merged_into"]),
+        ("agreed date", one["agreed_on"]),
+        ("requester", one["requester"]),
+        ("refused", one["refused"]),
         ("rule", one["rule"]),
         ("ticket", ticket.get("reference")),
         ("waits for", one["waits_for"] and f"{one['waits_for']} since {local(one['pending_since'])}: {one['asked']}"),
         ("workaround", one["workaround"]),
         ("instructions", one["instructions"]),
-        ("problem", one["problem"]),
+        ("problem", " ".join(filter(None, (one["problem_number"], one["problem"])))),
+        ("get round it", (one["known"] or {}).get("workaround")),
+        ("report due", local((one["review"] or {}).get("due_at"))),
         ("flapping", "yes" if one["flapping"] else ""),
         *((f"{due['clock']} by", f"{local(due['due'])}, {due['state']}") for due in one["targets"]),
     ]

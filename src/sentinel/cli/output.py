@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime, tzinfo
 from typing import Any
 
 import click
@@ -25,6 +27,7 @@ STYLES = {
     "closed": "green",
     "ok": "green",
     "done": "green",
+    "delivered": "green",
 }
 
 
@@ -60,12 +63,25 @@ def say(text: str, colour: str = "") -> None:
     click.echo(click.style(text, fg=colour, bold=True) if colour and colourful() else text)
 
 
+_ZONE: ContextVar[tzinfo | None] = ContextVar("zone", default=None)
+
+
+@contextmanager
+def in_zone(zone: tzinfo) -> Iterator[None]:
+    """Write moments in a time zone other than this terminal's."""
+    before = _ZONE.set(zone)
+    try:
+        yield
+    finally:
+        _ZONE.reset(before)
+
+
 def local(moment: str | datetime | None, *, seconds: bool = False) -> str:
-    """Write a moment in this terminal's time zone."""
+    """Write a moment in this terminal's time zone, or the one that was asked for."""
     if not moment:
         return ""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+    return at.astimezone(_ZONE.get()).strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

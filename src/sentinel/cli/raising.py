@@ -32,6 +32,8 @@ FIELDS = ("symptom", "impact", "urgency")  # Words that a ticket has fields for.
 @click.option("--seen", default="", help="Ticket: when, 2026-05-29T18:30; in this terminal's time zone.")
 @click.option("--machine", default="", help="Ticket: which machine, when it is no service.")
 @click.option("--actions", default="", help="Ticket: what was done before.")
+@click.option("--by-phone", is_flag=True, help="Somebody called: log the call. Level 3 unless you say otherwise.")
+@click.option("--from", "caller", default="", help="Who called: name and number.")
 @click.option("--dedup", default="", help="A name for it: reports of the same name become one incident.")
 @by_option
 @daemon_options
@@ -42,12 +44,20 @@ def raise_(asked: Asked, /, words: tuple[str, ...], **said: Any) -> None:
     With words such as `symptom=down asset=server`, or one of the options for tickets, it is a user's ticket: the
     rules decide its level and priority, and what it does not say is asked for.
     """
+    if said["by_phone"] and not said["caller"]:
+        raise click.UsageError("Who called? Add --from 'NAME, NUMBER'.")
+    if said["caller"] and not said["by_phone"]:
+        raise click.UsageError("--from goes with --by-phone.")
+    if said["by_phone"] and words:
+        raise click.UsageError("A call is no ticket: leave the words out, or --by-phone.")
     if not words and not any(said[name] for name in OF_TICKETS):
         report = {name: value for name, value in said.items() if name not in (*OF_TICKETS, "expected")}
         if said["expected"]:
             report["expected_s"] = duration(said["expected"]).total_seconds()
         print_outcome(asked, Daemon(asked).post("incidents", **report))
         return
+    if said["by_phone"]:
+        raise click.UsageError("A call is no ticket: leave --category, --seen, --machine and --actions out.")
     if any(said[name] for name in OF_OPERATORS):
         raise click.UsageError("The rules judge a ticket: leave --level and --severity out, and --expected.")
     print_outcome(asked, Daemon(asked).post("signals", **ticket(words, said)))

@@ -6,24 +6,47 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 
+import msgspec
+
 from sentinel import rules
 from sentinel.config import model as m
+from sentinel.config.budgets import flow_of
 from sentinel.config.calendars import BUSINESS, Calendars
+from sentinel.config.changing import ChangePlans, plans_of, terms_of
 from sentinel.config.checks import DEFAULT_ESCALATION, address_of
 from sentinel.config.contracts import Contracts
+from sentinel.config.crises import CrisisEntry
+from sentinel.config.crisis_plans import plan_of as crisis_plan_of
+from sentinel.config.dependency_checks import causes_of
 from sentinel.config.fields import HostPort
-from sentinel.config.handling import IncidentRules, Tolerance
-from sentinel.config.people import directory_of, listener_of, step_of
+from sentinel.config.handling import NO_LOSS_PERCENT, IncidentRules, Tolerance
+from sentinel.config.inhibition import inhibit_of
+from sentinel.config.intake import IntakeSection
+from sentinel.config.isolation import IsolationRules
+from sentinel.config.people import directory_of, listener_of
+from sentinel.config.reporting import ReportPlan, report_of
+from sentinel.config.requests import request_plan
+from sentinel.config.reviews import plan_of as review_plan_of
 from sentinel.config.ruling import rules_of
 from sentinel.config.sections import Config, Kinded
-from sentinel.config.telling import Tickets as TicketsEntry
-from sentinel.config.telling import Watchdog
+from sentinel.config.support import SupportEntry
+from sentinel.config.ticketing import MirrorEntry
+from sentinel.config.ticketing import Tickets as TicketsEntry
 from sentinel.config.timing import timing_of
+from sentinel.config.unattended import Unattended, cascading_of, unattended_of
+from sentinel.config.watchdog import Watchdog
+from sentinel.config.watches import Escalation, Watches, escalation_of
+from sentinel.core import review_dates
+from sentinel.core.actions import ActionDates
+from sentinel.core.flow import Flow
+from sentinel.core.inhibition import Inhibit
 from sentinel.core.model import Directory, Listener, Plan, Step, Verdict
+from sentinel.core.review_dates import ReviewDates
+from sentinel.core.review_plan import ReviewPlan
 from sentinel.core.sla import Contract
 from sentinel.probes.base import ProbeKind
 from sentinel.probes.net import TargetPolicy
@@ -43,6 +66,7 @@ class ChannelPlan:
     address: str
     fallback: str
     concurrency: int
+    flow: Flow | None
     retry_for_s: float
     fingerprint: str
 
@@ -56,19 +80,33 @@ class ServicePlan:
     customer: str
     sla: str
     outage_tolerated: timedelta | None
+    restore_within: timedelta | None
+    integrity_kept: bool
+    hours: str
+    availability_percent: float | None
     escalation: str
     runbook: str
     runbook_expected: timedelta | None
     redundancy: bool
+    carries: tuple[str, ...]
+    depends_on: tuple[str, ...]
     contacts: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """Which back-end keeps tickets (empty: none), and from which level on."""
+    """Which back-end keeps tickets (empty: none), and from which level on; ``mirrors`` follow what it keeps."""
 
     backend: str
     min_level: int
+    within: timedelta | None = None
+    mirrors: tuple[MirrorEntry, ...] = ()
+    required: tuple[str, ...] = ()
+
+    def of(self, service: str) -> tuple[str, ...]:
+        """Return the back-ends that keep the tickets of a service, the first one's is the incident's own."""
+        following = [one.called for one in self.mirrors if not one.services or service in one.services]
+        return (self.backend, *following) if self.backend else tuple(following)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +127,22 @@ class Setup:
     directory: Directory
     rules: tuple[rules.Rule, ...]
     group_by: tuple[str, ...]
-    escalations: dict[str, tuple[Step, ...]]
+    escalations: dict[str, Escalation]
+    watch_at: Watches
     recipients: tuple[Listener, ...]
+    crises: dict[str, CrisisEntry]
+    reports: tuple[ReportPlan, ...]
+    changes: ChangePlans
     last_resort: tuple[str, ...]
     last_resort_by: tuple[str, ...]
     tickets: Tickets
+    watchdog: Watchdog
+    unattended: tuple[Unattended, ...]
     incidents: IncidentRules
+    isolation: IsolationRules
+    support: SupportEntry
+    intake: IntakeSection
+    inhibit: tuple[Inhibit, ...]
     modules: Path | None
     folder: Path
     hash: str
@@ -122,6 +170,22 @@ class Setup:
         entry = self.services.get(service)
         return self.contracts[entry.sla] if entry is not None and entry.sla else None
 
+    def review_of(self, service: str, contacts: Mapping[str, tuple[str, ...]]) -> ReviewPlan:
+        """Return what follows an incident of a service: what its crisis says, else what holds for all."""
+        crisis = self.crises.get(crisis_plan_of(self.crises, service, contacts).name)
+        return review_plan_of(self.incidents.review, crisis.review if crisis else None, contacts)
+
+    def review_dates(self, plan: ReviewPlan, ended_at: datetime) -> ReviewDates:
+        """Return when the report on what ended is due, and when its owner is reminded (rule REX-3)."""
+        return review_dates.of_report(plan, ended_at, self.calendars.time(self._known(plan.calendar)))
+
+    def action_dates(self, plan: ReviewPlan, due_on: date) -> ActionDates:
+        """Return when the owner of an action is reminded, and from when on it is late (rule REX-2)."""
+        return review_dates.of_action(plan, due_on, self.calendars.time(self._known(plan.calendar)))
+
+    def _known(self, calendar: str) -> str:
+        return calendar if calendar in self.calendars.names else BUSINESS  # A reload may have taken it away.
+
     def plan_for(self, service: str, verdict: Verdict) -> Plan:
         """Return what is to happen with an incident of a service: who is told when, who listens, which ticket.
 
@@ -130,31 +194,47 @@ class Setup:
         """
         entry, incidents = self.services.get(service), self.incidents
         contacts = entry.contacts if entry else {}
-        ladder = self.escalations.get((entry.escalation if entry else "") or DEFAULT_ESCALATION, ())
+        name = (entry.escalation if entry else "") or DEFAULT_ESCALATION
+        ladder, ladders = self.escalations.get(name, Escalation())
         listeners = tuple(one for one in self.recipients if not one.services or service in one.services)
+        if verdict.kind == "request":
+            asked = request_plan(verdict, contacts, listeners)
+            return msgspec.structs.replace(asked, restore_within=entry.restore_within if entry else None)
         if verdict.group and not ladder:
             ladder = (Step(after=timedelta(0), to=(verdict.group,), min_level=1),)
         elif verdict.group:
             listeners = (*listeners, Listener(who=verdict.group, min_level=1))
+        ticket, *mirrors = self.tickets.of(service) or ("",)
+        cascading = cascading_of(service, self.unattended, incidents.cascade_after)
         return Plan(
             ladder=ladder,
+            ladders=ladders,
             listeners=listeners,
             last_resort=self.last_resort,
             last_resort_by=self.last_resort_by,
-            ticket=self.tickets.backend if verdict.level >= self.tickets.min_level else "",
+            ticket=ticket if verdict.level >= self.tickets.min_level else "",
+            mirrors=tuple(mirrors),
+            required=self.tickets.required,
             runbook=entry.runbook if entry else "",
             manager=contacts.get("incident_manager", ()),
             operations=contacts.get("operations", ()) if verdict.level >= incidents.receipt_min_level else (),
             intervention=contacts.get("intervention", contacts.get("technical", ())),
             expected=entry.runbook_expected if entry else None,
             immediate_within=incidents.immediate_within,
-            cascade_after=incidents.cascade_after or None,
-            cascade_ticket=self.tickets.backend,
+            cascade_after=cascading.after,
+            cascade_rule=cascading.rule,
+            cascade_ticket=ticket,
             problem_after=incidents.problems.after,
             problem_unknown_cause=incidents.problems.unknown_cause,
             flap_changes=incidents.flapping.changes,
             flap_within=incidents.flapping.within,
             outage_tolerated=entry.outage_tolerated if entry else None,
+            review=self.review_of(service, contacts),
+            crisis=crisis_plan_of(self.crises, service, contacts),
+            restore_within=entry.restore_within if entry else None,
+            integrity_kept=entry.integrity_kept if entry else False,
+            carries=entry.carries if entry else (),
+            depends_on=entry.depends_on if entry else (),
         )
 
 
@@ -192,6 +272,7 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
     targets = cast(m.TargetRules, single["target_policy"])
     server = cast(m.Server, single["server"])
     calendars = Calendars(config.calendars, config.site.timezone, config.site.country or "")
+    contracts = Contracts(config.sla, calendars)
     return Setup(
         site=config.site,
         server=server,
@@ -202,17 +283,33 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
         probes={name: _probe(name, entry, config) for name, entry in config.probes.items()},
         channels={name: _channel(name, entry) for name, entry in config.channels.items()},
         calendars=calendars,
-        contracts=Contracts(config.sla, calendars),
-        services={name: _service(name, entry) for name, entry in config.services.items()},
+        contracts=contracts,
+        services={name: _service(name, config.services) for name in config.services},
         directory=directory_of(config, calendars),
         rules=rules_of(config),
         group_by=config.ordered.group_by,
-        escalations={name: tuple(map(step_of, entry.steps)) for name, entry in config.escalations.items()},
+        escalations={name: escalation_of(entry) for name, entry in config.escalations.items()},
+        watch_at=Watches(calendars, {name: entry.sla for name, entry in config.services.items()}, contracts),
         recipients=tuple(listener_of(entry) for _, entry in config.recipients),
+        crises=dict(config.crises),
+        reports=tuple(report_of(entry) for _, entry in config.reports),
+        changes=plans_of(single["changes"], terms_of(config.services), calendars, config.site.timezone),
         last_resort=told.to,
         last_resort_by=told.by,
-        tickets=Tickets(TICKETS[tickets.backend], tickets.open.min_level),
+        tickets=Tickets(
+            backend=TICKETS[tickets.backend],
+            min_level=tickets.open.min_level,
+            within=tickets.open.within,
+            mirrors=tickets.mirror,
+            required=tickets.required_on_close,
+        ),
+        watchdog=single["watchdog"],
+        unattended=unattended_of(config),
         incidents=incidents,
+        isolation=single["isolation"],
+        support=single["support"],
+        intake=single["intake"],
+        inhibit=tuple(inhibit_of(entry, number) for number, entry in config.inhibit),
         modules=folder / server.probe.modules if server.probe.modules else None,
         folder=folder,
         hash=digest,
@@ -264,12 +361,14 @@ def _channel(name: str, entry: Kinded) -> ChannelPlan:
         address=address_of(entry),
         fallback=shared.fallback,
         concurrency=shared.concurrency,
+        flow=flow_of(shared.budget, address_of(entry)),
         retry_for_s=shared.retry_for.total_seconds(),
         fingerprint=_fingerprint(entry.raw),
     )
 
 
-def _service(name: str, entry: m.ServiceEntry) -> ServicePlan:
+def _service(name: str, services: Mapping[str, m.ServiceEntry]) -> ServicePlan:
+    entry = services[name]
     runbook = entry.runbook
     # Rule SLA-9: without a contract nothing was promised, unless somebody wrote it.
     tolerance = entry.tolerance or (Tolerance() if entry.sla else None)
@@ -279,9 +378,15 @@ def _service(name: str, entry: m.ServiceEntry) -> ServicePlan:
         customer=entry.customer or "",
         sla=entry.sla,
         outage_tolerated=tolerance.outage if tolerance else None,
+        restore_within=tolerance.restore if tolerance else None,
+        integrity_kept=tolerance is not None and tolerance.integrity_loss == NO_LOSS_PERCENT,
+        hours=entry.hours,
+        availability_percent=entry.availability,
         escalation=entry.escalation,
         runbook=runbook.url if isinstance(runbook, m.Runbook) else runbook or "",
         runbook_expected=runbook.expected if isinstance(runbook, m.Runbook) else None,
         redundancy=entry.redundancy,
+        carries=entry.carries,
+        depends_on=causes_of(name, services),
         contacts=dict(entry.contacts),
     )

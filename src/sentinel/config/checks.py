@@ -9,17 +9,18 @@ from typing import Final, cast
 
 from sentinel import probes as probe_kinds
 from sentinel.channels.base import ChannelKind
+from sentinel.config import crisis_checks, ladder_checks, matrix_checks, review_checks
 from sentinel.config import model as m
-from sentinel.config import rota_checks
 from sentinel.config.calendars import NAMES as CALENDARS
-from sentinel.config.contract_checks import faults_of
 from sentinel.config.errors import Mistakes, Path, Place
 from sentinel.config.explain import key_place, place_of
 from sentinel.config.quantities import write_duration
 from sentinel.config.rule_entry import RuleMatch
 from sentinel.config.sections import Config, Kinded
-from sentinel.config.telling import Watchdog
+from sentinel.config.subject_checks import FAULTS, WARNINGS
+from sentinel.config.support import SupportEntry
 from sentinel.config.timing import Timing, timing_of
+from sentinel.config.watchdog import Watchdog
 from sentinel.config.words import quoted
 from sentinel.core.matching import like
 from sentinel.probes.base import ProbeKind
@@ -45,18 +46,22 @@ class Checker:
 
     def check(self) -> None:
         """Note everything that does not fit."""
-        for fault in (*faults_of(self.config), *rota_checks.faults_of(self.config)):
-            self._wrong(*fault)
+        for faults in FAULTS:
+            for fault in faults(self.config):
+                self._wrong(*fault)
         self._fillers()
         self._people_and_groups()
         self._channels()
         self._services()
+        self._support()
         self._rules()
         self._escalations()
         self._recipients()
+        self._reports()
         self._watchdog()
         self._probes()
         self._heard()
+        self._doubtful()
 
     # --------------------------------------------------------------------------------------------------- small helpers
 
@@ -79,8 +84,14 @@ class Checker:
 
     def _audience(self, word: str, path: Path) -> bool:
         kind, colon, name = word.rpartition(":")
+        if kind == "matrix":
+            fault = matrix_checks.audience_fault(self.config, word, path)
+            if fault:
+                self._wrong(*fault)
+            return fault is None
         if colon and kind not in {"group", "rota"}:
-            self._wrong(path, f"{quoted(word)} is not an audience", "write a person, `group:NAME` or `rota:NAME`")
+            known = "write a person, `group:NAME`, `rota:NAME` or `matrix:NAME/LEVEL`"
+            self._wrong(path, f"{quoted(word)} is not an audience", known)
             return False
         if colon:
             return self._named(f"{kind}s", name, path)
@@ -136,9 +147,18 @@ class Checker:
         for name, service in self.config.services.items():
             if service.escalation:
                 self._named("escalations", service.escalation, ("services", name, "escalation"))
+            for channel, path in self._each(service.carries, ("services", name, "carries")):
+                self._named("channels", channel, path)
             for role, audiences in service.contacts.items():
                 for word, path in self._each(audiences, ("services", name, "contacts", role)):
                     self._audience(word, path)
+
+    def _support(self) -> None:
+        support = cast(SupportEntry, self.config.single["support"])
+        for service, path in self._each(support.services, ("support", "services")):
+            self._named("services", service, path)
+        if support.key is not None and not (support.services or self.config.names["services"]):
+            self._wrong(("support",), "there is no service to report about", "write one under `services`")
 
     def _rules(self) -> None:
         kinds = {*probe_kinds.KINDS, *probe_kinds.ALIASES, INTEGRITY}
@@ -257,11 +277,13 @@ class Checker:
             self.warnings.add(place, ("probes", unheard[0]), f"nobody is told when {named}{more} fails", suggestion)
 
     def _escalations(self) -> None:
-        for name, escalation in self.config.escalations.items():
-            _, node, _, _ = place_of(self.config.root, ("escalations", name))
-            below: Path = ("steps",) if hasattr(node, "items") and isinstance(node.items, dict) else ()
-            for number, step in enumerate(escalation.steps):
-                self._step(step.to, step.by, ("escalations", name, *below, number))
+        for path, step in ladder_checks.steps_of(self.config):
+            self._step(step.to, step.by, path)
+
+    def _doubtful(self) -> None:
+        for warnings in WARNINGS:
+            for path, text, suggestion in warnings(self.config):
+                self.warnings.add(self._place(*path), path, text, suggestion)
 
     def _recipients(self) -> None:
         for number, recipient in self.config.recipients:
@@ -270,6 +292,14 @@ class Checker:
                 self._named("services", service, at)
             self._told((recipient.who,), recipient.by, (*path, "who"), path)
 
+    def _reports(self) -> None:
+        mails = tuple(name for name, way in self._way_of.items() if way == "email")
+        for number, report in self.config.reports:
+            path: Path = ("reports", number)
+            self._told(report.to, mails, (*path, "to"), path)
+            if not mails:
+                self._wrong(path, "reports go by mail, and no channel carries mail", "add one of `type: smtp`")
+
     def _watchdog(self) -> None:
         told = cast(Watchdog, self.config.single["watchdog"]).self_alert
         self._told(told.to, told.by, ("watchdog", "self_alert", "to"), ("watchdog", "self_alert"))
@@ -277,6 +307,8 @@ class Checker:
     def _fillers(self) -> None:
         for name, rota in self.config.rotas.items():
             self._told(rota.fill_to, (), ("rotas", name, "fill_to"), ("rotas", name))
+        for audiences, path in (*crisis_checks.audiences_of(self.config), *review_checks.audiences_of(self.config)):
+            self._told(audiences, (), path, path[:2])
 
     def _step(self, to: tuple[str, ...], by: tuple[str, ...], path: Path) -> None:
         self._told(to, by, (*path, "to"), path)
@@ -325,6 +357,8 @@ class Checker:
             yield from (frozenset({"email"}) for _ in (group.email if group else ()))
         if kind == "rota":
             members = self._on_call(name)
+        if kind == "matrix":
+            members = matrix_checks.members(self.config, name)
         for member in members:
             if member.startswith("rota:"):
                 yield from self._addresses(member)

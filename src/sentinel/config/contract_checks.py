@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from sentinel.config import calendars, contracts
 from sentinel.config.calendars import CalendarEntry, check_country, week_of
-from sentinel.config.contracts import ContractEntry
+from sentinel.config.contracts import CalendarNames
 from sentinel.config.errors import Path
 from sentinel.config.quantities import write_duration
 from sentinel.config.sections import Config
@@ -41,8 +41,14 @@ def faults_of(config: Config) -> Iterator[Fault]:
             what = f"no public holidays are known of {quoted(country)}"
             yield Fault(path, what, "write `FR`, or `FR-57` for a region")
     for name, contract in config.sla.items():
-        for clock, priority, allowed in contract.promised():
-            yield from _target(config, ("sla", name), contract, (clock, priority, allowed))
+        for target in contract.promised():
+            yield from _target(config, ("sla", name), contract.calendar, target)
+        yield from _hours(config, ("sla", name, "hours"), contract.hours)
+        requests = contract.requests
+        for target in requests.promised():
+            yield from _target(config, ("sla", name, "requests"), requests.calendar or contract.calendar, target)
+        hour = contract.assistance
+        yield from _target(config, ("sla", name, "assistance"), {"ack": {"P3": hour.calendar}}, ("ack", "P3", hour.ack))
     known = config.names["sla"] | contracts.BUILT_IN.keys()
     for name, service in config.services.items():
         if service.sla and service.sla not in known:
@@ -59,10 +65,10 @@ def _countries(config: Config) -> Iterator[tuple[Path, str]]:
 
 
 def _target(
-    config: Config, path: Path, contract: ContractEntry, target: tuple[Clock, Priority, BusinessDuration]
+    config: Config, path: Path, calendar_of: CalendarNames, target: tuple[Clock, Priority, BusinessDuration]
 ) -> Iterator[Fault]:
     clock, priority, allowed = target
-    calendar = contract.calendar.get(clock, {}).get(priority)
+    calendar = calendar_of.get(clock, {}).get(priority)
     if calendar is None:
         yield Fault(
             (*path, clock, priority), f"no calendar is named for `{clock}` at {priority}", "add it to `calendar`"
@@ -75,6 +81,12 @@ def _target(
     elif (entry := config.calendars.get(calendar)) and allowed.time > DUE_WITHIN_WEEKS_MAX * _open_in_a_week(entry):
         what = f"{write_duration(allowed.time)} of open time take more than ten years in {quoted(calendar)}"
         yield Fault((*path, clock, priority), what, "widen the hours, or ask for less")
+
+
+def _hours(config: Config, path: Path, calendar: str) -> Iterator[Fault]:
+    known = config.names["calendars"] | calendars.NAMES
+    if calendar and calendar not in known:
+        yield Fault(path, f"unknown calendar {quoted(calendar)}", did_you_mean(calendar, sorted(known)))
 
 
 def _open_in_a_week(entry: CalendarEntry) -> timedelta:

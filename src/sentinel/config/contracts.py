@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar, get_args
 
 from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from sentinel.config.base import Section
-from sentinel.config.calendars import Calendars
+from sentinel.config.base import Section, Text
+from sentinel.config.calendars import BUSINESS, Calendars
 from sentinel.config.fields import OneOrMany, Percent
 from sentinel.config.hours import BusinessLength
 from sentinel.config.words import did_you_mean, quoted, wrong
@@ -92,6 +93,28 @@ CalendarNames = Annotated[
 Warning_ = Annotated[Percent, Field(gt=0, lt=100)]
 
 
+class RequestTargets(Section):
+    """What is promised of requests (rule SLA-10), clock by clock; what is left out is as for incidents."""
+
+    calendar: CalendarNames | None = None
+    ack: ByPriority[BusinessLength] = {}
+    resolve: ByPriority[BusinessLength] = {}
+
+    def promised(self) -> Iterator[tuple[Clock, Priority, BusinessDuration]]:
+        """Yield each target."""
+        for priority, allowed in self.ack.items():
+            yield "ack", priority, allowed
+        for priority, allowed in self.resolve.items():
+            yield "resolve", priority, allowed
+
+
+class Assistance(Section):
+    """Within what time a request for help is taken up, whatever its priority (rule SLA-4)."""
+
+    ack: BusinessLength = BusinessDuration(timedelta(hours=1))
+    calendar: Text = BUSINESS
+
+
 class ContractEntry(Section):
     """What a service level promises: by clock and priority, how long it may take."""
 
@@ -101,6 +124,10 @@ class ContractEntry(Section):
     resolve: ByPriority[BusinessLength] = {}
     warn_at: OneOrMany[Warning_] = Field(default=("50%", "80%"), validate_default=True)
     pending_stops: OneOrMany[Clock] = ("resolve",)
+    hours: str = ""
+    page_out_of_hours: OneOrMany[Priority] = ("P1",)
+    requests: RequestTargets = RequestTargets()
+    assistance: Assistance = Assistance()
 
     @model_validator(mode="after")
     def _promises_something(self) -> ContractEntry:
@@ -138,12 +165,24 @@ class Contracts:
             Target(clock=clock, priority=priority, allowed=allowed, calendar=entry.calendar[clock][priority])
             for clock, priority, allowed in entry.promised()
         )
+        calendar_of = entry.requests.calendar or entry.calendar
+        requests = tuple(
+            Target(clock=clock, priority=priority, allowed=allowed, calendar=calendar_of[clock][priority])
+            for clock, priority, allowed in entry.requests.promised()
+        )
+        hour = entry.assistance
+        assistance = Target(clock="ack", priority="P3", allowed=hour.ack, calendar=hour.calendar)
+        known = {target.calendar for target in (*targets, *requests, assistance)} | ({entry.hours} - {""})
         return Contract(
             name=name,
             targets=targets,
-            calendars={target.calendar: self._calendars[target.calendar] for target in targets},
+            requests=requests,
+            assistance=assistance,
+            calendars={calendar: self._calendars[calendar] for calendar in known},
             warn_at_percent=tuple(sorted(set(entry.warn_at))),
             pending_stops=entry.pending_stops,
+            hours=entry.hours,
+            page_out_of_hours=entry.page_out_of_hours,
         )
 
 

@@ -18,7 +18,7 @@ FILES_MAX: Final = 1000
 
 # Sections whose entries have names: several files may add to them. All others are given once.
 NAMED: Final = frozenset(
-    {"calendars", "channels", "escalations", "groups", "people", "probes", "rotas", "services", "sla"}
+    {"calendars", "channels", "crises", "escalations", "groups", "people", "probes", "rotas", "services", "sla"}
 )
 
 

@@ -11,9 +11,12 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sentinel.config.base import Country, Section, Text
-from sentinel.config.calendars import CalendarEntry
+from sentinel.config.base import Country, LevelField, Section, Text
+from sentinel.config.budgets import BudgetEntry
+from sentinel.config.calendars import ALWAYS_NAME, CalendarEntry
+from sentinel.config.changing import ChangesSection
 from sentinel.config.contracts import ContractEntry
+from sentinel.config.crises import CrisisEntry
 from sentinel.config.fields import (
     CidrNetwork,
     Count,
@@ -23,6 +26,7 @@ from sentinel.config.fields import (
     MailAddress,
     Mobile,
     OneOrMany,
+    Percent,
     Positive,
     TimeZoneName,
     Url,
@@ -30,11 +34,22 @@ from sentinel.config.fields import (
     wrong,
 )
 from sentinel.config.handling import IncidentRules, Tolerance
+from sentinel.config.inhibition import InhibitEntry
+from sentinel.config.intake import IntakeSection
+from sentinel.config.isolation import IsolationRules
+from sentinel.config.ladders import EscalationEntry
+from sentinel.config.matrices import MatrixEntry
+from sentinel.config.portal import AuthSection, StatusPageEntry
 from sentinel.config.quantities import read_whole
 from sentinel.config.readings import Listen, Resolver, StorageUrl
+from sentinel.config.reporting import ReportEntry
 from sentinel.config.rotas import RotaEntry
 from sentinel.config.rule_entry import RuleEntry
-from sentinel.config.telling import EscalationEntry, RecipientEntry, Tickets, Watchdog
+from sentinel.config.sites import LOCAL, From
+from sentinel.config.support import SupportEntry
+from sentinel.config.telling import RecipientEntry
+from sentinel.config.ticketing import Tickets
+from sentinel.config.watchdog import Watchdog
 from sentinel.core.model import Language
 
 INTERVAL_MAX: Final = timedelta(days=31)
@@ -154,6 +169,7 @@ class ChannelEntry(Section):
     fallback: str = ""
     concurrency: Positive = 4
     retry_for: Duration = timedelta(hours=4)
+    budget: BudgetEntry = BudgetEntry()
 
 
 # ------------------------------------------------------------------------------------------------- probes and services
@@ -181,6 +197,7 @@ class Defaults(Section):
     timeout: Timeout = timedelta(seconds=8)  # with the rest, an outage is seen within 5 min 30 s (rule SRC-1)
     confirm: Confirm = Confirm()
     recover: Recover = Recover()
+    from_: From = Field((LOCAL,), alias="from")
 
 
 class ProbeEntry(Section):
@@ -197,6 +214,7 @@ class ProbeEntry(Section):
     title: Text | None = None
     runbook: Text | None = None
     paused: Flag = False
+    from_: From | None = Field(None, alias="from")
 
 
 class Runbook(Section):
@@ -213,9 +231,17 @@ class ServiceEntry(Section):
     customer: Text | None = None
     sla: str = ""
     tolerance: Tolerance | None = None
+    hours: str = ALWAYS_NAME
+    availability: Annotated[Percent, Field(gt=0)] | None = None
     escalation: str = ""
     runbook: Runbook | Text | None = None
     redundancy: Flag = False
+    stability: LevelField | None = None
+    improvement: LevelField | None = None
+    components: OneOrMany[Text] = ()
+    carries: OneOrMany[str] = ()
+    depends_on: OneOrMany[str] = ()
+    status_page: str = ""
     contacts: dict[str, OneOrMany[str]] = {}
 
 
@@ -234,8 +260,13 @@ SINGLE: Final[dict[str, type[Section]]] = {
     "engine": EngineLimits,
     "defaults": Defaults,
     "incidents": IncidentRules,
+    "isolation": IsolationRules,
+    "intake": IntakeSection,
+    "support": SupportEntry,
+    "changes": ChangesSection,
     "tickets": Tickets,
     "watchdog": Watchdog,
+    "auth": AuthSection,
 }
 NAMED: Final[dict[str, type[Section]]] = {
     "people": PersonEntry,
@@ -247,8 +278,16 @@ NAMED: Final[dict[str, type[Section]]] = {
     "calendars": CalendarEntry,
     "sla": ContractEntry,
     "rotas": RotaEntry,
+    "matrices": MatrixEntry,
+    "crises": CrisisEntry,
+    "status_pages": StatusPageEntry,
 }
-LISTED: Final[dict[str, type[Section]]] = {"rules": RuleEntry, "recipients": RecipientEntry}
+LISTED: Final[dict[str, type[Section]]] = {
+    "rules": RuleEntry,
+    "inhibit": InhibitEntry,
+    "recipients": RecipientEntry,
+    "reports": ReportEntry,
+}
 
 _GROUPABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 

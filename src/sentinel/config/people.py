@@ -8,9 +8,11 @@ from typing import Any, cast
 from sentinel.config import model as m
 from sentinel.config.calendars import Calendars
 from sentinel.config.checks import address_of
+from sentinel.config.matrices import matrix_of
 from sentinel.config.rotas import rota_of
 from sentinel.config.sections import Config
-from sentinel.config.telling import RecipientEntry, StepEntry, Watchdog
+from sentinel.config.telling import RecipientEntry, StepEntry
+from sentinel.config.watchdog import Watchdog
 from sentinel.core.model import Channel, Directory, Listener, Person, Step
 
 
@@ -28,7 +30,8 @@ def directory_of(config: Config, calendars: Calendars) -> Directory:
     }
     told = cast(Watchdog, config.single["watchdog"]).self_alert.to
     rotas = {name: rota_of(name, entry, calendars, config.site.timezone, told) for name, entry in config.rotas.items()}
-    return Directory(people=people, groups=groups, channels=channels, rotas=rotas)
+    matrices = {name: matrix_of(name, entry) for name, entry in config.matrices.items()}
+    return Directory(people=people, groups=groups, channels=channels, rotas=rotas, matrices=matrices)
 
 
 def _person(name: str, entry: m.PersonEntry, site: m.Site) -> Person:

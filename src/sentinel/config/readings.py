@@ -16,24 +16,33 @@ from sentinel.config.quantities import read_duration
 from sentinel.config.words import ReadsText, SecretText, quoted, read_text, scalar, wrong
 
 DNS_PORT: Final = 53
+UNACKNOWLEDGED: Final = "unacknowledged"
 REPEATS_MAX: Final = 100
 OPENING_DAYS_MAX: Final = 60
 
 
 @dataclass(frozen=True)
 class When(ReadsText):
-    """``all targets fail``, or ``2 targets fail``."""
+    """``all targets fail``, or ``2 targets fail``; ``unacknowledged`` asks for what nobody takes."""
 
     failing: int | Literal["all"]
+    unacknowledged: bool = False
 
-    _SCHEMA: ClassVar[dict[str, Any]] = {"type": "string", "pattern": r"^(all|[0-9]+) targets? fails?$"}
+    _SCHEMA: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "pattern": r"^((all|[0-9]+) targets? fails?|unacknowledged)$",
+    }
 
     @classmethod
     def read(cls, value: object) -> When:
         """Read how many targets of the probe must fail."""
-        found = re.fullmatch(r"(all|[1-9]\d{0,5}) targets? fails?", read_text(value, "a condition"), re.ASCII)
+        text = read_text(value, "a condition")
+        if text == UNACKNOWLEDGED:
+            return cls(0, unacknowledged=True)
+        found = re.fullmatch(r"(all|[1-9]\d{0,5}) targets? fails?", text, re.ASCII)
         if not found:
-            raise wrong(f"{quoted(value)} is not a condition", "write `all targets fail` or `2 targets fail`")
+            known = f"write `all targets fail`, `2 targets fail` or `{UNACKNOWLEDGED}`"
+            raise wrong(f"{quoted(value)} is not a condition", known)
         return cls("all" if found[1] == "all" else int(found[1]))
 
 

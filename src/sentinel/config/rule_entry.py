@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from sentinel.config.base import TEXT_MAX_CHARS, LevelField, Section, Text
-from sentinel.config.fields import Duration, Flag, OneOrMany, write_duration, wrong
+from sentinel.config.fields import Duration, Flag, OneOrMany, quoted, read_duration, write_duration, wrong
 from sentinel.config.readings import When
+from sentinel.config.words import read_text, scalar
 from sentinel.core.model import Priority, Severity
 from sentinel.rules.words import CAUSES
+
+QUIET_MIN: Final = timedelta(minutes=1)
+QUIET_MAX: Final = timedelta(days=31)
 
 
 def whole_days(value: timedelta) -> timedelta:
@@ -21,6 +26,26 @@ def whole_days(value: timedelta) -> timedelta:
     return value
 
 
+def read_dedup(value: object) -> timedelta | str:
+    """Read `24h` as the time in which a finding is not raised anew, and any other text as the name of the fault."""
+    text = read_text(value, "the name of a fault or a duration", "write `{probe}` or `24h`")
+    if len(text) > TEXT_MAX_CHARS:
+        raise wrong(f"the name of the fault is longer than {TEXT_MAX_CHARS} characters")
+    try:
+        quiet = read_duration(text)
+    except PydanticCustomError:
+        return text
+    if not QUIET_MIN <= quiet <= QUIET_MAX:
+        limits = f"`{write_duration(QUIET_MIN)}` to `{write_duration(QUIET_MAX)}`"
+        raise wrong(f"{quoted(value)} is not possible here", limits)
+    return quiet
+
+
+Dedup = Annotated[
+    timedelta | str,
+    BeforeValidator(read_dedup),
+    scalar("the name of the fault, or how long it is not raised anew", "", "24h"),
+]
 Days = Annotated[Duration, AfterValidator(whole_days)]
 Grade = Literal["high", "medium", "low", ""]
 
@@ -44,6 +69,7 @@ class RuleMatch(Section):
     urgency: OneOrMany[Grade] = ()
     wanted_after: Days | None = None
     during: OneOrMany[str] = ()
+    level: OneOrMany[LevelField] = ()
     labels: dict[str, OneOrMany[str]] = {}
 
 
@@ -62,5 +88,11 @@ class RuleEntry(Section):
     priority: Priority | None = None
     cause: Cause | None = None
     group: str = ""
+    major: Literal["", "propose", "auto"] = ""
     title: str = Field("", max_length=TEXT_MAX_CHARS)
-    dedup: str = Field("", max_length=TEXT_MAX_CHARS)
+    dedup: Dedup = ""
+
+    @property
+    def unattended(self) -> bool:
+        """Tell whether it says what becomes of an incident that nobody takes, rather than what a failure means."""
+        return self.when is not None and self.when.unacknowledged

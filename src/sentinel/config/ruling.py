@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -31,6 +31,7 @@ def rules_of(config: Config) -> tuple[Rule, ...]:
     written = tuple(
         rule_of(entry, number, group=audience_of(entry.group, config) if entry.group else "")
         for number, entry in config.rules
+        if not entry.unattended
     )
     return written or catalogue()
 
@@ -86,6 +87,8 @@ def rule_of(entry: RuleEntry, number: int, *, group: str = "") -> Rule:
         cause=cause if cause in CAUSES else "",
         cause_class="intrinsic" if cause == "intrinsic" else "extrinsic" if cause == "extrinsic" else None,
         group=group,
+        major=entry.major,
         title=entry.title,
-        dedup=entry.dedup,
+        dedup=entry.dedup if isinstance(entry.dedup, str) else "",
+        quiet_for=entry.dedup if isinstance(entry.dedup, timedelta) else None,
     )

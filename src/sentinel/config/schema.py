@@ -13,7 +13,8 @@ from sentinel import channels as channel_kinds
 from sentinel import probes as probe_kinds
 from sentinel.config import model as m
 from sentinel.config.fields import Secret, write_duration
-from sentinel.config.telling import EscalationEntry, StepEntry
+from sentinel.config.ladders import LADDERS_MAX, LadderEntry
+from sentinel.config.telling import StepEntry
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE: Final = "#/$defs/"
@@ -40,10 +41,12 @@ def json_schema() -> dict[str, Any]:
     properties: dict[str, Any] = {"version": {"const": 1}, "include": _one_or_many({"type": "string"})}
     for name, section in m.SINGLE.items():
         properties[name] = _or_nothing(_put(definitions, name, section))
-    for name in ("people", "groups", "services", "calendars", "sla", "rotas"):
+    for name in ("people", "groups", "services", "calendars", "sla", "rotas", "crises", "status_pages"):
         properties[name] = _named(_or_nothing(_put(definitions, name, m.NAMED[name])))
     steps = {"type": "array", "items": _put(definitions, "step", StepEntry), "minItems": 1}
-    properties["escalations"] = _named({"anyOf": [steps, _put(definitions, "escalation", EscalationEntry)]})
+    ladder = _put(definitions, "ladder", LadderEntry)
+    ladders = {"type": "array", "items": ladder, "minItems": 1, "maxItems": LADDERS_MAX}
+    properties["escalations"] = _named({"anyOf": [steps, ladder, ladders]})
     for name, section in m.LISTED.items():
         properties[name] = _or_nothing({"type": "array", "items": _put(definitions, name, section)})
     properties["probes"] = _named(_kinded(definitions, "probe", m.ProbeEntry, _kinds(probe_kinds)))

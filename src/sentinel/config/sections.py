@@ -18,20 +18,26 @@ from sentinel.config import model as m
 from sentinel.config.base import Section
 from sentinel.config.calendars import CalendarEntry
 from sentinel.config.contracts import ContractEntry
+from sentinel.config.crises import CrisisEntry
 from sentinel.config.errors import Mistakes, Path
 from sentinel.config.explain import Explainer, place_of
 from sentinel.config.fields import Secret
+from sentinel.config.inhibition import InhibitEntry
+from sentinel.config.ladders import LADDERS_MAX, EscalationEntry, InForce, LadderEntry, is_ladders
+from sentinel.config.matrices import MatrixEntry
 from sentinel.config.nodes import Mapping, Node, Scalar, Sequence
+from sentinel.config.portal import StatusPageEntry
 from sentinel.config.references import References
+from sentinel.config.reporting import ReportEntry
 from sentinel.config.rotas import RotaEntry
 from sentinel.config.rule_entry import RuleEntry
-from sentinel.config.telling import EscalationEntry, RecipientEntry, StepEntry
+from sentinel.config.telling import RecipientEntry, StepEntry
 from sentinel.config.words import quoted
 from sentinel.probes.base import ProbeKind
 
 NAME_MAX_CHARS: Final = 64
 # What is hidden under these keys must come from a reference; bodies, forms and headers may be plain.
-SECRET_KEYS: Final = frozenset({"bearer", "credentials", "password", "secret", "token"})
+SECRET_KEYS: Final = frozenset({"app_token", "bearer", "client_secret", "credentials", "password", "secret", "token"})
 
 _NAME = re.compile(r"\w[\w.-]*")
 _MODEL = TypeVar("_MODEL", bound=BaseModel)
@@ -61,10 +67,15 @@ class Config:
     calendars: dict[str, CalendarEntry] = field(default_factory=dict)
     sla: dict[str, ContractEntry] = field(default_factory=dict)
     rotas: dict[str, RotaEntry] = field(default_factory=dict)
+    matrices: dict[str, MatrixEntry] = field(default_factory=dict)
+    crises: dict[str, CrisisEntry] = field(default_factory=dict)
+    status_pages: dict[str, StatusPageEntry] = field(default_factory=dict)
     channels: dict[str, Kinded] = field(default_factory=dict)
     probes: dict[str, Kinded] = field(default_factory=dict)
     rules: list[tuple[int, RuleEntry]] = field(default_factory=list)
+    inhibit: list[tuple[int, InhibitEntry]] = field(default_factory=list)
     recipients: list[tuple[int, RecipientEntry]] = field(default_factory=list)
+    reports: list[tuple[int, ReportEntry]] = field(default_factory=list)
     ordered: m.Ordered = field(default_factory=m.Ordered)
     names: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -93,9 +104,10 @@ class Reader:
         """Read everything."""
         config = self.config
         self._top_keys()
+        config.single["site"] = self._single("site", m.Site)
+        self._context["timezone"] = ZoneInfo(config.site.timezone)  # All that follows may hold moments of the site.
         for name, single in m.SINGLE.items():
-            config.single[name] = self._single(name, single)
-        self._context["timezone"] = ZoneInfo(config.site.timezone)
+            config.single[name] = config.single.get(name) or self._single(name, single)
         self._whole(m.Version)
         config.ordered = self._whole(m.Ordered) or m.Ordered()
         for name, entry_model in m.NAMED.items():
@@ -165,13 +177,27 @@ class Reader:
 
     def _escalation(self, node: Node, path: Path) -> EscalationEntry | None:
         if isinstance(node, Sequence):
-            # A bare list is the steps: it is read under its own path, so that errors name what is written.
-            steps = [self._validated(item, (*path, number), StepEntry) for number, item in enumerate(node.items)]
-            if not steps:
+            # Each is read under its own path, so that errors name what is written.
+            if is_ladders(node):
+                return self._escalated(self._all(node, path, LadderEntry), node, path)
+            steps = self._all(node, path, StepEntry)
+            if not node.items:
                 self.mistakes.add(node.place, path, "the escalation has no steps")
-            good = tuple(step for step in steps if step is not None)
-            return EscalationEntry.model_construct(steps=good) if len(good) == len(steps) and good else None
-        return self._validated(node, path, EscalationEntry)
+            ladder = LadderEntry.model_construct(name=None, during=InForce("always"), steps=steps) if steps else None
+        else:
+            ladder = self._validated(node, path, LadderEntry)
+        return self._escalated((ladder,) if ladder else (), node, path)
+
+    def _escalated(self, ladders: tuple[LadderEntry, ...], node: Node, path: Path) -> EscalationEntry | None:
+        if len(ladders) > LADDERS_MAX:
+            self.mistakes.add(node.place, path, f"there are {len(ladders)} ladders", f"at most {LADDERS_MAX}")
+        return EscalationEntry.model_construct(ladders=ladders) if ladders else None
+
+    def _all(self, node: Sequence, path: Path, section: type[_MODEL]) -> tuple[_MODEL, ...]:
+        """Read the items of a list; nothing when one of them is wrong."""
+        found = [self._validated(item, (*path, number), section) for number, item in enumerate(node.items)]
+        good = tuple(one for one in found if one is not None)
+        return good if len(good) == len(found) else ()
 
     def _probe(self, node: Node, path: Path) -> Kinded | None:
         return self._kinded(node, path, m.ProbeEntry, _PROBES)

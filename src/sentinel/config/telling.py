@@ -1,4 +1,4 @@
-"""Who is told, in the words of the file: escalations, recipients, tickets, the last resort."""
+"""Who is told, in the words of the file: steps of escalations, recipients, tickets, the last resort."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ Moment = Literal[
     "workaround",
     "sla_warning",
     "sla_breach",
+    "change",
 ]
 
 
@@ -39,12 +40,6 @@ class StepEntry(Section):
     min_level: LevelField = 3
 
 
-class EscalationEntry(Section):
-    """The rungs, as a list or under ``steps``."""
-
-    steps: tuple[StepEntry, ...] = Field(min_length=1)
-
-
 class RecipientEntry(Section):
     """Who else hears of incidents."""
 
@@ -53,29 +48,3 @@ class RecipientEntry(Section):
     on: OneOrMany[Moment] = ("opened", "resolved")
     min_level: LevelField = 3
     services: OneOrMany[str] = ()
-
-
-class OpenTickets(Section):
-    """From which level on an incident gets a ticket."""
-
-    min_level: LevelField = 2
-
-
-class Tickets(Section):
-    """Which ticket back-end is used; ``internal`` is another name of the built-in one."""
-
-    backend: Literal["builtin", "internal", "none"] = "builtin"
-    open: OpenTickets = OpenTickets()
-
-
-class SelfAlert(Section):
-    """Who is told when nobody else could be reached."""
-
-    to: OneOrMany[str] = ()
-    by: OneOrMany[str] = ()
-
-
-class Watchdog(Section):
-    """Who watches the watcher."""
-
-    self_alert: SelfAlert = SelfAlert()

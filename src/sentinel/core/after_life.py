@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec.structs import replace
 
 from sentinel.core import deadlines
 from sentinel.core import events as e
-from sentinel.core.after import after, anew, awaited, retargeted
+from sentinel.core.after import after, anew, attributed, awaited, retargeted, watched
 from sentinel.core.state import Incident
 
 
@@ -39,28 +41,35 @@ def _(event: e.Resumed, state: Incident) -> Incident:
 @after.register
 def _(event: e.WorkaroundProposed, state: Incident) -> Incident:
     clocks = deadlines.ended(state.clocks, ("workaround",), event.at, state.sequence)
-    return replace(state, workaround=event.text, clocks=clocks)
+    return replace(state, workaround=event.text, workaround_at=event.at, clocks=clocks)
 
 
 @after.register
 def _(event: e.Recategorised, state: Incident) -> Incident:
     higher = event.level > state.level
     state = replace(
-        state,
+        retargeted(state, event.targets, event.at),
         level=event.level,
         severity=event.severity,
         priority=event.priority,
         cause_class=event.cause_class or state.cause_class,
+        attributed_to=attributed(state, event.cause_class) if event.attributed_to is None else event.attributed_to,
         overruled_level=max(state.overruled_level, event.was_level),
         overruled_priority=min(state.overruled_priority or event.was_priority, event.was_priority),
-        clocks=retargeted(state, event.targets, event.at),
     )
+    state = watched(state, event.watch, event.at)
     return anew(state, event.at) if higher else state
 
 
 @after.register
 def _(event: e.Cascaded, state: Incident) -> Incident:
-    return anew(replace(state, level=event.level, plan=event.plan), event.at)
+    state = watched(replace(state, level=event.level, plan=event.plan), event.watch, event.at)
+    return anew(state, event.at)
+
+
+@after.register
+def _(event: e.HoursChanged, state: Incident) -> Incident:
+    return watched(state, event.watch, event.at)
 
 
 @after.register
@@ -87,7 +96,8 @@ def _(_event: e.ProblemProposed, state: Incident) -> Incident:
 
 @after.register
 def _(event: e.ProblemJudged, state: Incident) -> Incident:
-    return replace(state, problem="accepted" if event.accepted else "declined")
+    judged: Literal["accepted", "declined"] = "accepted" if event.accepted else "declined"
+    return replace(state, problem=judged, problem_number=event.number or state.problem_number)
 
 
 @after.register
@@ -98,3 +108,8 @@ def _(event: e.Flapped, state: Incident) -> Incident:
 @after.register
 def _(_event: e.OutageExceeded, state: Incident) -> Incident:
     return replace(state, outage_exceeded=True)
+
+
+@after.register
+def _(event: e.IntegrityLost, state: Incident) -> Incident:
+    return replace(state, integrity_lost_at=event.began_at)

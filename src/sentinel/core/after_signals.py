@@ -6,8 +6,13 @@ from msgspec.structs import replace
 
 from sentinel.core import deadlines
 from sentinel.core import events as e
-from sentinel.core.after import after, anew, awaited, changed, retargeted
+from sentinel.core.after import after, anew, attributed, awaited, changed, retargeted, turned, watched
+from sentinel.core.crisis_state import CrisisState
+from sentinel.core.model import PEOPLE
 from sentinel.core.state import Incident, Standing
+
+FAULTS_MAX = 100  # that one incident stands for
+RUN_ON = frozenset({"resolve", "restore"})
 
 
 def opened(event: e.Opened) -> Incident:
@@ -34,23 +39,35 @@ def opened(event: e.Opened) -> Incident:
         group=event.group,
         requester=event.requester,
         clocks=deadlines.set_to({}, event.targets, event.at),
+        attributed_to=event.attributed_to,
+        major=bool(event.major),
+        known=event.known,
+        problem_number=event.known.number if event.known else "",
+        watch=event.watch,
+        level_at=event.at,
+        category=event.category,
+        agreed_on=event.agreed_on,
     )
 
 
 @after.register
 def _(event: e.SignalJoined, state: Incident) -> Incident:
-    standing = Standing(event.signal, failing=True)
+    standing = turned(state, event.signal, event.at, failing=True)
+    faults = (event.fault,) if event.fault and event.fault != state.dedup else ()
     return replace(
         state,
+        plan=event.plan or state.plan,
+        also=tuple(dict.fromkeys((*state.also, *faults)))[-FAULTS_MAX:],
         signals={**state.signals, event.signal.key: standing},
         requester=state.requester or event.requester,
         changes=changed(state, event.at),
+        clocks={**deadlines.set_to({}, event.starts, event.at), **state.clocks},
     )
 
 
 @after.register
 def _(event: e.SignalCleared, state: Incident) -> Incident:
-    cleared = Standing(state.signals[event.key].signal, failing=False)
+    cleared = turned(state, state.signals[event.key].signal, event.at, failing=False)
     return replace(state, signals={**state.signals, event.key: cleared}, changes=changed(state, event.at))
 
 
@@ -58,14 +75,14 @@ def _(event: e.SignalCleared, state: Incident) -> Incident:
 def _(event: e.Raised, state: Incident) -> Incident:
     higher = event.level > state.level
     state = replace(
-        state,
+        retargeted(state, event.targets, event.at),
         level=event.level,
         severity=event.severity,
         priority=event.priority,
         rule=event.rule,
         plan=event.plan,
-        clocks=retargeted(state, event.targets, event.at),
     )
+    state = watched(state, event.watch, event.at)
     return anew(state, event.at) if higher else state
 
 
@@ -100,7 +117,7 @@ def _(event: e.Resolved, state: Incident) -> Incident:
     signals = state.signals
     if not event.automatic:  # Nothing else ever says that what a person reported is over.
         signals = {
-            key: replace(standing, failing=standing.failing and standing.signal.source != "person")
+            key: replace(standing, failing=standing.failing and standing.signal.source not in PEOPLE)
             for key, standing in signals.items()
         }
     return replace(
@@ -109,6 +126,7 @@ def _(event: e.Resolved, state: Incident) -> Incident:
         signals=signals,
         clocks=deadlines.ended(state.clocks, state.clocks, event.at, state.sequence),
         cause_class=event.cause_class or state.cause_class,
+        attributed_to=attributed(state, event.cause_class),
         instructions=event.instructions or state.instructions,
         flapping=False,
         resolved_by=event.by,
@@ -123,14 +141,17 @@ def _(event: e.Resolved, state: Incident) -> Incident:
 def _(event: e.Reopened, state: Incident) -> Incident:
     signals = state.signals
     if event.signal is not None:
-        signals = {**signals, event.signal.key: Standing(event.signal, failing=True)}
+        signals = {**signals, event.signal.key: turned(state, event.signal, event.at, failing=True)}
     return replace(
         state,
         phase="open",
         signals=signals,
         clocks=_reopened(state.clocks),
+        crisis=_unrestored(state),
         changes=changed(state, event.at) if event.signal is not None else state.changes,
         ladder_at=event.at,
+        level_at=event.at,
+        watch=event.watch or state.watch,
         taken={},
         sent={m: sent for m, sent in state.sent.items() if sent.kind != "page"},
         reached=(),
@@ -142,6 +163,7 @@ def _(event: e.Reopened, state: Incident) -> Incident:
         resolved_at=None,
         resolution="",
         close_by=None,
+        review=replace(state.review, due_at=None) if state.review else None,  # It counts from the last end.
     )
 
 
@@ -160,7 +182,14 @@ def _(event: e.Merged, state: Incident) -> Incident:
 def _(event: e.Absorbed, state: Incident) -> Incident:
     came = {signal.key: Standing(signal, failing=True) for signal in event.signals}
     reached = tuple(dict.fromkeys((*state.reached, *event.reached)))
-    return replace(state, signals={**state.signals, **came}, reached=reached)
+    return replace(
+        state,
+        signals={**state.signals, **came},
+        reached=reached,
+        also=tuple(dict.fromkeys((*state.also, *event.faults)))[-FAULTS_MAX:],
+        cause_class=state.cause_class or event.cause_class,
+        attributed_to=state.attributed_to or event.attributed_to,
+    )
 
 
 @after.register
@@ -168,11 +197,11 @@ def _(event: e.Told, state: Incident) -> Incident:
     sent = state.sent.get(event.message)
     if sent is None:
         return state
-    state = replace(state, sent={**state.sent, event.message: replace(sent, fate="accepted")})
+    reached, heard = state.reached, state.heard or (sent.kind == "alarm" and not state.laddered)
     if sent.kind == "page":
-        reached = state.reached if sent.page in state.reached else (*state.reached, sent.page)
-        return replace(state, reached=reached, heard=True)
-    return replace(state, heard=state.heard or (sent.kind == "alarm" and not state.laddered))
+        reached, heard = reached if sent.page in reached else (*reached, sent.page), True
+    settled = {**state.sent, event.message: replace(sent, fate="accepted")}
+    return replace(state, sent=settled, reached=reached, heard=heard)
 
 
 @after.register
@@ -191,15 +220,25 @@ def _(_event: e.Exhausted, state: Incident) -> Incident:
 
 @after.register
 def _(event: e.TicketLinked, state: Incident) -> Incident:
+    if event.backend in state.plan.mirrors:
+        return replace(state, mirrored={**state.mirrored, event.backend: event.reference})
     return replace(state, ticket=event.reference, ticket_url=event.url)
+
+
+def _unrestored(state: Incident) -> CrisisState | None:
+    """Return its crisis without the steps that the resolution did: service is not back after all."""
+    if state.crisis is None or state.plan.crisis is None:
+        return state.crisis
+    undone = {step.id for step in state.plan.crisis.steps if step.done_when == "resolved"}
+    return replace(state.crisis, done={step: one for step, one in state.crisis.done.items() if step not in undone})
 
 
 def _reopened(clocks: deadlines.Clocks) -> deadlines.Clocks:
     """Return the clocks after a resolution that did not last: only what was acknowledged or proposed stays so.
 
-    The resolution clock runs from the opening to the last resolution, and so has never ended.
+    The clocks of the resolution and of restoring data run from the opening to the last resolution: they never ended.
     """
     return {
-        clock: replace(one, ended_at=None, ended_by=0, stopped_at=None) if clock == "resolve" else one
+        clock: replace(one, ended_at=None, ended_by=0, stopped_at=None) if clock in RUN_ON else one
         for clock, one in clocks.items()
     }

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from sentinel.core import oncall
+from sentinel.core import matrix, oncall
 from sentinel.core.model import Directory, Page, Person
 
 
@@ -28,7 +28,7 @@ def people(audiences: Iterable[str], directory: Directory) -> Iterator[Person]:
 
 
 def _members(audience: str, directory: Directory) -> Iterable[str]:
-    """Return the ids that an audience stands for: ``alice``, ``group:ops``, ``rota:technical``."""
+    """Return the ids that an audience stands for: ``alice``, ``group:ops``, ``rota:technical``, ``matrix:campus/1``."""
     kind, _, name = audience.rpartition(":")
     if kind == "group":
         return [member for named in directory.groups.get(name, ()) for member in _named(named, directory)]
@@ -37,6 +37,8 @@ def _members(audience: str, directory: Directory) -> Iterable[str]:
 
 def _named(word: str, directory: Directory) -> tuple[str, ...]:
     kind, _, name = word.rpartition(":")
+    if kind == "matrix":
+        return matrix.contacts(name, directory.matrices)
     if kind != "rota":
         return (word,)
     rota = directory.rotas.get(name)
@@ -63,7 +65,7 @@ def pages(audiences: Iterable[str], by: tuple[str, ...], directory: Directory) -
             ways = list(_chosen(person, allowed, directory))
         for name in ways:
             found[Page(person.id, name)] = None
-    found.update((Page("", name), None) for name in known if name not in personal)
+    found.update((Page("", name), None) for name in known if name not in personal and name not in directory.avoided)
     return tuple(found)
 
 
@@ -79,6 +81,8 @@ def _allowed(person: Person, directory: Directory) -> tuple[str, ...]:
     """Return the channels of a person's choice that reach them, else all that do."""
     has = person.addresses
     reach = [name for name, channel in directory.channels.items() if channel.address and has.get(channel.address)]
+    if directory.avoided:  # A way that may fail is better than none.
+        reach = [name for name in reach if name not in directory.avoided] or reach
     return tuple([name for name in person.by if name in reach] or reach)
 
 
@@ -96,7 +100,7 @@ def another_way(person_id: str, failed: str, tried: frozenset[str], directory: D
     """
     channel = directory.channels.get(failed)
     person = directory.people.get(person_id)
-    if channel is not None and channel.fallback and channel.fallback not in tried:
+    if channel is not None and channel.fallback and channel.fallback not in tried | directory.avoided:
         stand_in = directory.channels.get(channel.fallback)
         if stand_in and (not stand_in.address or (person and person.addresses.get(stand_in.address))):
             return channel.fallback

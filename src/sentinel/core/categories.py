@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sentinel.core import audience, clocks, escalation
+from sentinel.core import audience, clocks, escalation, watching
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.core.escalation import told
@@ -41,6 +41,7 @@ def raised(state: Incident, verdict: Verdict, plan: Plan, now: datetime, directo
         plan=plan if higher else state.plan,
         targets=clocks.recomputed(state, priority, directory) if priority != state.priority else None,
         withdraw=escalation.unsettled(state) if higher else (),
+        watch=watching.decided(state.service, priority, plan if higher else state.plan, now, directory),
     )
     after = evolve(state, event)
     return [told(event, _risen(state, after, directory) if higher else listening(after, "raised", directory))]
@@ -51,8 +52,12 @@ def _risen(state: Incident, after: Incident, directory: Directory) -> Iterable[P
     return (
         *listening(after, "raised", directory),
         *listening(after, "opened", directory, above=state.level),  # Rule DSP-1
-        *audience.pages((state.acknowledged_by,), (), directory),
+        *(by_mail if after.gated else _by_choice)((state.acknowledged_by,), directory),
     )
+
+
+def _by_choice(whom: Iterable[str], directory: Directory) -> tuple[Page, ...]:
+    return audience.pages(whom, (), directory)
 
 
 def _overruled(state: Incident, verdict: Verdict) -> bool:
@@ -63,12 +68,12 @@ def _overruled(state: Incident, verdict: Verdict) -> bool:
 
 
 def climbed(state: Incident, decided: list[e.Event], now: datetime, directory: Directory) -> list[e.Event]:
-    """Return the first steps of the ladder that a higher level starts, if what was decided means one."""
-    if not any(isinstance(event, e.Raised | e.Cascaded | e.Recategorised) and event.level > state.level
-               for event in decided):  # fmt: skip
+    """Return the first steps of the ladder that a higher level starts, or more urgency out of hours (rule ESC-2)."""
+    after = fold(state, decided)
+    if after.level <= state.level and not (state.gated and not after.gated):
         return []
     pages = (page for event in decided for page in event.tell)
-    return escalation.begin(fold(state, decided), pages, now, directory)
+    return escalation.begin(after, pages, now, directory)
 
 
 def recategorise(state: Incident, command: c.Recategorise, now: datetime, directory: Directory) -> list[e.Event]:
@@ -86,11 +91,18 @@ def recategorise(state: Incident, command: c.Recategorise, now: datetime, direct
         was_severity=state.severity,
         was_priority=state.priority,
         cause_class=command.cause_class,
+        attributed_to=command.attributed_to,
     )
     if _same(state, event):
         raise Refused(f"{state.number} is already level {state.level}, {state.severity}, {state.priority}.")
     if event.priority != state.priority:
-        event = replace(event, targets=clocks.recomputed(state, event.priority, directory))
+        event = replace(
+            event,
+            targets=clocks.recomputed(state, event.priority, directory),
+            watch=watching.decided(state.service, event.priority, state.plan, now, directory),
+        )
+    else:
+        event = replace(event, watch=watching.renewed(state, now, directory))
     after = evolve(state, event)
     higher = event.level > state.level
     event = replace(event, withdraw=escalation.unsettled(state) if higher else escalation.unwanted(after))
@@ -101,8 +113,9 @@ def recategorise(state: Incident, command: c.Recategorise, now: datetime, direct
 
 
 def _same(state: Incident, event: e.Recategorised) -> bool:
-    now = (event.level, event.severity, event.priority, event.cause_class or state.cause_class)
-    return now == (state.level, state.severity, state.priority, state.cause_class)
+    whose = state.attributed_to if event.attributed_to is None else event.attributed_to
+    now = (event.level, event.severity, event.priority, event.cause_class or state.cause_class, whose)
+    return now == (state.level, state.severity, state.priority, state.cause_class, state.attributed_to)
 
 
 def cascade(state: Incident, command: c.Cascade, now: datetime, directory: Directory) -> list[e.Event]:
@@ -111,7 +124,13 @@ def cascade(state: Incident, command: c.Cascade, now: datetime, directory: Direc
         raise Refused(f"{state.number} is level {state.level} already.")
     plan = replace(state.plan, ticket=state.plan.ticket or state.plan.cascade_ticket)
     event = e.Cascaded(
-        at=now, by=command.by, why=command.why, level=max(LEVELS), plan=plan, withdraw=escalation.unsettled(state)
+        at=now,
+        by=command.by,
+        why=command.why,
+        level=max(LEVELS),
+        plan=plan,
+        withdraw=escalation.unsettled(state),
+        watch=watching.renewed(state, now, directory),
     )
     heard = _risen(state, evolve(state, event), directory)
     event = told(event, (*heard, *by_mail(state.plan.manager, directory)), command.by)
@@ -123,13 +142,17 @@ def cascade_at(state: Incident) -> datetime | None:
     waits = state.plan.cascade_after
     if waits is None or state.kind != "incident" or state.phase != "open" or state.level != CASCADING:
         return None
-    return state.ladder_at + waits if state.overruled_priority is None else None
+    return (state.level_at or state.ladder_at) + waits if state.overruled_priority is None else None
 
 
 def cascade_due(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
     """Cascade by itself, when that is due."""
     due_at = cascade_at(state)
-    return cascade(state, c.Cascade(by="", why=NOBODY), now, directory) if due_at and now >= due_at else []
+    if not due_at or now < due_at:
+        return []
+    rule = state.plan.cascade_rule
+    why = f"{NOBODY} (rule “{rule}”)" if rule else NOBODY
+    return cascade(state, c.Cascade(by="", why=why), now, directory)
 
 
 DECISIONS: dict[type[c.Command], Any] = {c.Recategorise: recategorise, c.Cascade: cascade}

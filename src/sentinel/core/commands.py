@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
+from sentinel.core.known_error import KnownError
 from sentinel.core.model import CauseClass, Level, Page, Plan, Priority, Severity, Signal, Verdict, WaitsOn
+from sentinel.core.state import Sent
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +19,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 class Report(Command, frozen=True, kw_only=True):
     """A signal says that something is wrong: opens an incident, joins one, or raises its level.
 
-    ``past`` counts the earlier incidents of the same fault within the window of rule LIF-8.
+    ``past`` counts the earlier incidents of the same fault within the window of rule LIF-8; ``known`` is the record of
+    the fault, if it has one. ``joins`` is the plan that the incident which explains it goes on with (rule SRC-8).
     """
 
     signal: Signal
@@ -24,6 +28,8 @@ class Report(Command, frozen=True, kw_only=True):
     plan: Plan
     requester: str = ""
     past: int = 0
+    known: KnownError | None = None
+    joins: Plan | None = None
 
 
 class Recover(Command, frozen=True, kw_only=True):
@@ -95,6 +101,7 @@ class Recategorise(Command, frozen=True, kw_only=True):
     level: Level | None = None
     severity: Severity | None = None
     cause_class: CauseClass | None = None
+    attributed_to: Literal["customer", ""] | None = None
 
 
 class Cascade(Command, frozen=True, kw_only=True):
@@ -104,12 +111,20 @@ class Cascade(Command, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Escalate(Command, frozen=True, kw_only=True):
+    """Somebody, of any party, calls the next level of the escalation now, and says why (rule ESC-1)."""
+
+    by: str
+    why: str
+
+
 class JudgeProblem(Command, frozen=True, kw_only=True):
-    """The incident manager accepts or declines the problem that was proposed (rule LIF-8)."""
+    """The incident manager accepts, as the record ``number``, or declines the problem that was proposed (rule LIF-8)."""
 
     by: str
     accept: bool
     why: str = ""
+    number: str = ""
 
 
 class Hold(Command, frozen=True, kw_only=True):
@@ -156,14 +171,18 @@ class Absorb(Command, frozen=True, kw_only=True):
     reached: tuple[Page, ...] = ()
     verdict: Verdict | None = None
     plan: Plan | None = None
+    faults: tuple[str, ...] = ()
+    cause_class: CauseClass | None = None
+    attributed_to: Literal["customer", ""] = ""
 
 
 class Accept(Command, frozen=True, kw_only=True):
-    """A carrier took a message."""
+    """A carrier took a message, or a digest of so many ``together`` (rule DSP-7)."""
 
     message: str
     reference: str
     tries: int
+    together: int = 1
 
 
 class Fail(Command, frozen=True, kw_only=True):
@@ -172,6 +191,21 @@ class Fail(Command, frozen=True, kw_only=True):
     message: str
     why: str
     final: bool
+
+
+class Bounce(Command, frozen=True, kw_only=True):
+    """A carrier says of a message that it took that it did not arrive; ``bounces.recalled`` makes it from the log.
+
+    ``tried`` are the channels by which the same was said to the person; ``told_otherwise`` and ``others_told`` tell
+    whether it may have reached them, or anybody, all the same.
+    """
+
+    message: str
+    sent: Sent
+    why: str
+    tried: tuple[str, ...] = ()
+    told_otherwise: bool = False
+    others_told: bool = False
 
 
 class LinkTicket(Command, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from sentinel.core.state import Incident
 
 
 class Index:
-    """The unfinished incidents, and ways to find them. An incident that is over is kept only until it is looked at."""
+    """The unfinished incidents, and ways to find them. One that is over is kept for as long as something follows from it."""
 
     def __init__(self) -> None:
         self.states: dict[str, Incident] = {}
@@ -24,6 +24,11 @@ class Index:
         number = state.number
         if state.over:
             self._drop(number)
+        if state.finished:
+            return
+        if state.over:  # It holds no signal and no fault any more, but wakes for what follows from it.
+            self.states[number] = state
+            self._wake_at(state)
             return
         before = self.states.get(number)
         self.states[number] = state
@@ -32,8 +37,12 @@ class Index:
         if state.signals is not known:
             for key in state.signals.keys() - known.keys():
                 self._claim(self._by_key, key, state)
-        self._claim(self._by_dedup, state.dedup, state)
-        moment = incident.wake_at(state)
+        for fault in (state.dedup, *state.also):
+            self._claim(self._by_dedup, fault, state)
+        self._wake_at(state)
+
+    def _wake_at(self, state: Incident) -> None:
+        number, moment = state.number, incident.wake_at(state)
         if moment is None:
             self._wake.pop(number, None)
         elif self._wake.get(number) != moment:
@@ -57,15 +66,20 @@ class Index:
         for key in gone.signals:
             if self._by_key.get(key) == number:
                 del self._by_key[key]
-        if self._by_dedup.get(gone.dedup) == number:
-            del self._by_dedup[gone.dedup]
+        for fault in (gone.dedup, *gone.also):
+            if self._by_dedup.get(fault) == number:
+                del self._by_dedup[fault]
 
     def get(self, number: str) -> Incident | None:
         """Return an unfinished incident."""
         return self.states.get(number)
 
     def all(self) -> list[Incident]:
-        """Return the unfinished incidents, oldest first."""
+        """Return the incidents that are neither closed nor merged, oldest first."""
+        return [state for state in self.states.values() if not state.over]
+
+    def followed(self) -> list[Incident]:
+        """Return all that is kept: of those that are over, the ones whose review or actions are not."""
         return list(self.states.values())
 
     def holding(self, key: str, drafted: dict[str, Incident]) -> Incident | None:
@@ -84,13 +98,13 @@ class Index:
     ) -> Incident | None:
         """Return the incident that a failing signal belongs to, or nothing when it is a new one.
 
-        An active incident of the same signal or the same fault takes it. A resolved one takes it back when its own
+        An active incident of the same signal or the same fault takes it, also of one that was merged into it. A resolved one takes it back when its own
         signal never stopped failing, or fails again soon.
         """
         held = self.holding(key, drafted)
         if held is not None and held.active:
             return held
-        same = next((s for s in reversed(drafted.values()) if s.dedup == dedup and not s.over), None)
+        same = next((s for s in reversed(drafted.values()) if dedup in {s.dedup, *s.also} and not s.over), None)
         if same is None and dedup in self._by_dedup:
             same = drafted.get(self._by_dedup[dedup], self.states[self._by_dedup[dedup]])
         if same is not None and same.active:

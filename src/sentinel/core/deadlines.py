@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from sentinel.core.model import Priority
-from sentinel.core.sla import Clock
+from sentinel.core.sla import ClockName
 
 Standing = Literal["running", "stopped", "met", "missed"]
+MISSED_PERCENT: Final = 100.0
+SAID_MAX: Final = 50  # that a clock remembers of due times it no longer has
 
 
 class WarnAt(msgspec.Struct, frozen=True, array_like=True):
@@ -25,7 +27,7 @@ class WarnAt(msgspec.Struct, frozen=True, array_like=True):
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
     """What was promised for one clock. One that ``stops`` stands still while the incident is pending."""
 
-    clock: Clock
+    clock: ClockName
     priority: Priority
     due_at: datetime
     warn_at: tuple[WarnAt, ...] = ()
@@ -35,7 +37,8 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
 class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     """One clock: what was promised, which warnings were given, and how it ended.
 
-    ``missed`` tells that the breach was said; ``ended_by`` is the sequence of the event that ended the clock.
+    ``missed`` tells that the breach was said; ``ended_by`` is the sequence of the event that ended the clock. ``said``
+    is what was said of due times that it had before, each with that due time: it may come back to one (rule SLA-7).
     """
 
     deadline: Deadline
@@ -44,6 +47,7 @@ class ClockState(msgspec.Struct, frozen=True, kw_only=True):
     stopped_at: datetime | None = None
     ended_at: datetime | None = None
     ended_by: int = 0
+    said: tuple[WarnAt, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -96,6 +100,13 @@ def ended(clocks: Mapping[str, ClockState], which: Iterable[str], at: datetime, 
 def _moved(before: ClockState | None, target: Deadline, at: datetime) -> ClockState:
     if before is None:
         return ClockState(deadline=target)
+    said = before.said
+    if target.due_at != before.deadline.due_at:
+        last = (*before.given, *((MISSED_PERCENT,) if before.missed else ()))
+        said = tuple(dict.fromkeys((*said, *(WarnAt(percent, before.deadline.due_at) for percent in last))))[-SAID_MAX:]
+    again = {one.percent for one in said if one.at == target.due_at}
     past = {warn.percent for warn in target.warn_at if warn.at <= at}
-    given = tuple(percent for percent in before.given if percent in past)
-    return replace(before, deadline=target, given=given, missed=before.missed and target.due_at <= at)
+    given = tuple(percent for percent in before.given if percent in past and percent not in again)
+    given = (*(warn.percent for warn in target.warn_at if warn.percent in again), *given)
+    missed = MISSED_PERCENT in again or (before.missed and target.due_at <= at)
+    return replace(before, deadline=target, given=given, missed=missed, said=said)

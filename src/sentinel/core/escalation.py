@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,12 +14,25 @@ from sentinel.core import events as e
 from sentinel.core.folding import evolve
 from sentinel.core.hearing import listening
 from sentinel.core.model import LEVELS, Directory, Page
+from sentinel.core.sla import ClockName
 from sentinel.core.state import Incident, Sent
 
 # Why an escalation has nothing more to give.
 UNREACHED = "nobody could be reached"
 UNTOLD = "nobody is to be told"
 UNANSWERED = "nobody has acknowledged"
+
+
+class Cause(NamedTuple):
+    """Why a step is taken: because time came, because a person, ``by``, or a target, ``clock``, asked for it."""
+
+    why: str
+    by: str = ""
+    clock: ClockName | None = None
+
+
+DUE = Cause("due")
+NOT_REACHED = Cause("nobody was reached")
 
 
 def begin(state: Incident, alarmed: Iterable[Page], now: datetime, directory: Directory) -> list[e.Event]:
@@ -37,13 +50,13 @@ def climb(state: Incident, now: datetime, directory: Directory, *, hurry: bool =
     taken: list[e.Event] = []
     reached = not (due := ladder.due(state, now))
     for occasion in due:
-        event, reaches = _step(occasion, "due", now, state, directory)
+        event, reaches = _step(occasion, DUE, now, state, directory)
         taken.append(event)
         state = evolve(state, event)
         reached = reached or reaches
     hurry = hurry or not reached
     while hurry and (following := ladder.untaken(state)):
-        event, reaches = _step(following, "nobody was reached", now, state, directory)
+        event, reaches = _step(following, NOT_REACHED, now, state, directory)
         taken.append(event)
         state = evolve(state, event)
         hurry = not reaches
@@ -54,8 +67,23 @@ def climb(state: Incident, now: datetime, directory: Directory, *, hurry: bool =
     return taken
 
 
+def push(state: Incident, cause: Cause, now: datetime, directory: Directory) -> list[e.Event]:
+    """Take the next step that was never taken, before its time and whatever its ``unless`` says (rule ESC-1).
+
+    When it reaches nobody the one after it is taken too, as far as there are any; then that is said.
+    """
+    taken: list[e.Event] = []
+    while following := ladder.following(state):
+        event, reaches = _step(following, cause, now, state, directory)
+        taken.append(event)
+        state = evolve(state, event)
+        if reaches:
+            return taken
+    return [*taken, *climb(state, now, directory, hurry=bool(taken))]
+
+
 def _exhaustion(state: Incident, now: datetime, hurry: bool) -> str:
-    if state.exhausted or state.phase != "open":
+    if state.exhausted or state.phase != "open" or state.gated:
         return ""
     if hurry and not state.heard and not _hope(state):
         return UNREACHED if state.laddered or state.plan.listeners else UNTOLD
@@ -72,18 +100,30 @@ def _hope(state: Incident) -> bool:
 
 
 def _step(
-    occasion: ladder.Occasion, why: str, now: datetime, state: Incident, directory: Directory
+    occasion: ladder.Occasion, cause: Cause, now: datetime, state: Incident, directory: Directory
 ) -> tuple[e.Event, bool]:
     """Return the event of taking a step, and whether it reaches anybody."""
     step = state.plan.ladder[occasion.step]
     pages = audience.pages(step.to, step.by, directory)
-    tell = _fresh(pages, state, directory)
+    tell = tuple(page for page in _fresh(pages, state, directory) if not cause.by or page.person != cause.by)
+    place = ladder.rung(state.plan, occasion.step)
     coming = any(sent.fate == "waiting" and sent.page in pages for sent in state.sent.values() if sent.kind == "page")
     copies: tuple[Page, ...] = ()
-    if occasion.step and occasion.repeat == 0 and tell:
-        copies = tuple(page for page in listening(state, "escalated", directory) if page not in tell)
+    if place and occasion.repeat == 0 and tell:
+        heard = (page for page in listening(state, "escalated", directory) if page not in tell)
+        copies = tuple(page for page in heard if not cause.by or page.person != cause.by)
     event = e.Escalated(
-        at=now, step=occasion.step, repeat=occasion.repeat, due_at=occasion.due_at, why=why, tell=tell, copies=copies
+        at=now,
+        step=occasion.step,
+        repeat=occasion.repeat,
+        due_at=occasion.due_at,
+        why=cause.why,
+        tell=tell,
+        copies=copies,
+        rung=place if place != occasion.step else None,
+        by=cause.by,
+        clock=cause.clock,
+        forced=not ladder.wanted(step, state),
     )
     return event, bool(tell) or coming
 

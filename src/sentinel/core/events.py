@@ -8,15 +8,21 @@ renamed: golden files in the tests hold one of each.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
+from sentinel.core.cause_events import ChangeLinked
+from sentinel.core.crisis_events import CrisisEvent
 from sentinel.core.deadlines import Deadline
 from sentinel.core.happened import Happened
+from sentinel.core.known_error import KnownError
 from sentinel.core.life_events import (
     Cascaded,
     Flapped,
+    HoursChanged,
+    IntegrityLost,
     OutageExceeded,
     Pended,
     ProblemJudged,
@@ -29,19 +35,28 @@ from sentinel.core.life_events import (
     TargetWarned,
     WorkaroundProposed,
 )
-from sentinel.core.model import CauseClass, Kind, Level, Page, Plan, Priority, Severity, Signal
+from sentinel.core.model import CauseClass, Kind, Level, Major, Page, Plan, Priority, Severity, Signal, Watch
+from sentinel.core.receipt_events import Bounced
+from sentinel.core.request_events import Declined, RequestEvent, Scheduled
+from sentinel.core.review_events import ReviewEvent
+from sentinel.core.sla import ClockName
 
 __all__ = [
     "Absorbed",
     "Acknowledged",
+    "Bounced",
     "Cascaded",
+    "ChangeLinked",
     "Closed",
+    "Declined",
     "Escalated",
     "Event",
     "Exhausted",
     "Flapped",
     "Happened",
     "Held",
+    "HoursChanged",
+    "IntegrityLost",
     "Merged",
     "NotTold",
     "Noted",
@@ -57,6 +72,7 @@ __all__ = [
     "Resolved",
     "Resumed",
     "Routed",
+    "Scheduled",
     "SignalCleared",
     "SignalJoined",
     "TargetMissed",
@@ -89,13 +105,25 @@ class Opened(Happened, frozen=True, kw_only=True, tag="opened"):
     group: str = ""
     requester: str = ""
     targets: tuple[Deadline, ...] = ()
+    watch: Watch | None = None
+    attributed_to: Literal["customer", ""] = ""
+    major: Major = ""
+    known: KnownError | None = None
+    category: str = ""
+    agreed_on: date | None = None
 
 
 class SignalJoined(Happened, frozen=True, kw_only=True, tag="signal-joined"):
-    """Another signal of the same fault, or one that came back."""
+    """Another signal of the same fault, or one that came back; ``starts`` holds the clocks that it starts.
+
+    What a failing dependency explains brings its own ``fault`` along, and the ``plan`` of both (rule SRC-8).
+    """
 
     signal: Signal
     requester: str = ""
+    starts: tuple[Deadline, ...] = ()
+    plan: Plan | None = None
+    fault: str = ""
 
 
 class SignalCleared(Happened, frozen=True, kw_only=True, tag="signal-cleared"):
@@ -117,12 +145,15 @@ class Raised(Happened, frozen=True, kw_only=True, tag="raised"):
     rule: str
     plan: Plan
     targets: tuple[Deadline, ...] | None = None
+    watch: Watch | None = None
 
 
 class Escalated(Happened, frozen=True, kw_only=True, tag="escalated"):
     """A step of the ladder was taken: the ``repeat``-th time, due at ``due_at``, because of ``why``.
 
-    ``tell`` holds whom the step pages, ``copies`` who only listens.
+    ``tell`` holds whom the step pages, ``copies`` who only listens. ``rung`` is its number in its own ladder, where
+    that is another one. ``by`` is who asked for it, ``clock`` the target that did; it is ``forced`` when nothing else
+    would have.
     """
 
     step: int
@@ -130,6 +161,15 @@ class Escalated(Happened, frozen=True, kw_only=True, tag="escalated"):
     due_at: datetime
     why: str
     copies: tuple[Page, ...] = ()
+    rung: int | None = None
+    by: str = ""
+    clock: ClockName | None = None
+    forced: bool = False
+
+    @property
+    def place(self) -> int:
+        """Return its number in its own ladder; the first is 0."""
+        return self.step if self.rung is None else self.rung
 
 
 class Acknowledged(Happened, frozen=True, kw_only=True, tag="acknowledged"):
@@ -171,6 +211,7 @@ class Reopened(Happened, frozen=True, kw_only=True, tag="reopened"):
     by: str
     why: str
     signal: Signal | None = None
+    watch: Watch | None = None
 
 
 class Closed(Happened, frozen=True, kw_only=True, tag="closed"):
@@ -188,22 +229,30 @@ class Merged(Happened, frozen=True, kw_only=True, tag="merged"):
 
 
 class Absorbed(Happened, frozen=True, kw_only=True, tag="absorbed"):
-    """Another incident became part of this one; ``reached`` holds whom its pages had reached."""
+    """Another incident became part of this one; ``reached`` holds whom its pages had reached.
+
+    ``faults`` are those that it stood for: what fails of them again belongs here. A cause that is known of it alone is
+    known of both.
+    """
 
     by: str
     number: str
     signals: tuple[Signal, ...]
     reached: tuple[Page, ...] = ()
+    faults: tuple[str, ...] = ()
+    cause_class: CauseClass | None = None
+    attributed_to: Literal["customer", ""] = ""
 
 
 class Told(Happened, frozen=True, kw_only=True, tag="told"):
-    """A carrier took a message."""
+    """A carrier took a message, or a digest of so many ``together`` (rule DSP-7)."""
 
     message: str
     person: str
     channel: str
     reference: str
     tries: int
+    together: int = 1
 
 
 class NotTold(Happened, frozen=True, kw_only=True, tag="not-told"):
@@ -257,10 +306,17 @@ Event = (
     | TargetWarned
     | TargetMissed
     | OutageExceeded
+    | IntegrityLost
     | Routed
     | ProblemProposed
     | ProblemJudged
     | Flapped
+    | HoursChanged
+    | CrisisEvent
+    | ReviewEvent
+    | RequestEvent
+    | ChangeLinked
+    | Bounced
 )
 
 

@@ -7,20 +7,25 @@ from datetime import datetime
 from sentinel.core import events as e
 from sentinel.core.escalation import told
 from sentinel.core.hearing import quietly
-from sentinel.core.model import Directory
+from sentinel.core.model import Directory, Plan
 from sentinel.core.state import Incident
 
 RESTED = "nothing has failed or recovered any more for long enough"
 
 
 def begins(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
-    """Mark an incident as flapping, when the last changes came too close together."""
-    plan, changes = state.plan, state.changes
-    if state.flapping or not plan.flap_changes or len(changes) < plan.flap_changes:
+    """Mark an incident as flapping, when the last changes of one of its targets came too close together.
+
+    Many targets that fail once, together, are an outage: each counts for itself.
+    """
+    plan = state.plan
+    if state.flapping or not plan.flap_changes or not any(_flaps(one.changes, plan) for one in state.signals.values()):
         return []
-    if changes[-1] - changes[0] > plan.flap_within:
-        return []
-    return [told(e.Flapped(at=now, on=True, changes=len(changes)), quietly(state, directory))]
+    return [told(e.Flapped(at=now, on=True, changes=plan.flap_changes), quietly(state, directory))]
+
+
+def _flaps(changes: tuple[datetime, ...], plan: Plan) -> bool:
+    return len(changes) >= plan.flap_changes and changes[-1] - changes[0] <= plan.flap_within
 
 
 def rests_at(state: Incident) -> datetime | None:

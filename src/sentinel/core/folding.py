@@ -6,15 +6,25 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from sentinel.core import after_life, sending
+from sentinel.core import (
+    after_causes,
+    after_crisis,
+    after_life,
+    after_receipts,
+    after_requests,
+    after_review,
+    deeds,
+    sending,
+)
 from sentinel.core import events as e
 from sentinel.core.after import after
 from sentinel.core.after_signals import opened
 from sentinel.core.state import Incident
 
 # Each of these says what the events of its subject mean; without it they would mean nothing.
-SUBJECTS = (after_life,)
-RECEIPTS = (e.Told, e.NotTold)
+SUBJECTS = (after_life, after_receipts, after_crisis, after_requests, after_review, after_causes)
+RECEIPTS = (e.Told, e.NotTold, e.Bounced)
+MEANING = after.registry  # by the very kind: events have no kinds below them, and asking for those takes time
 
 
 def evolve(state: Incident | None, event: e.Event) -> Incident:
@@ -24,8 +34,10 @@ def evolve(state: Incident | None, event: e.Event) -> Incident:
         return sending.telling(event, opened(event), None)
     assert state is not None, "an incident begins with its opening"
     failed = state.sent.get(event.message) if isinstance(event, e.NotTold) else None
+    if isinstance(event, e.Bounced):
+        failed = after_receipts.lost(event)
     state = replace(state, sequence=state.sequence + 1, updated_at=event.at)
-    state = after(event, state)
+    state = deeds.kept(event, MEANING[type(event)](event, state))
     if event.tell or isinstance(event, e.Escalated):
         state = sending.telling(event, state, failed)
     if event.withdraw:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sentinel.core import audience
+from sentinel.core import audience, carrying
 from sentinel.core.model import Directory, Level, Listener, Page
 from sentinel.core.state import Incident
 
@@ -40,13 +40,13 @@ def asking(state: Incident, directory: Directory) -> tuple[Page, ...]:
     if not state.requester:
         return ()
     mails = _mails(directory)
-    pages = audience.pages((state.requester,), mails, directory)
+    pages = audience.pages((state.requester,), mails, carrying.trusting(directory))
     return tuple(page for page in pages if page.channel in mails)[:1]
 
 
 def by_mail(whom: Iterable[str], directory: Directory) -> tuple[Page, ...]:
     """Return pages by mail: for what nobody needs to be woken for. Who has none is told by their own choice."""
-    return audience.pages(whom, _mails(directory), directory)
+    return audience.pages(whom, _mails(directory), carrying.trusting(directory))
 
 
 def quietly(state: Incident, directory: Directory) -> tuple[Page, ...]:
@@ -62,5 +62,10 @@ def _concerns(listener: Listener, state: Incident, moment: str) -> bool:
     return (
         (moment in listener.on or SAME_AS.get(moment) in listener.on)
         and state.level >= listener.min_level
-        and (not listener.services or state.service in listener.services)
+        and (not listener.services or not services_of(state).isdisjoint(listener.services))
     )
+
+
+def services_of(state: Incident) -> frozenset[str]:
+    """Return the services that an incident is about: its own, and those whose failures it explains (rule SRC-8)."""
+    return frozenset((state.service, *(standing.signal.service for standing in state.signals.values())))

@@ -12,14 +12,40 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sentinel.core import audience, categories, clocks, escalation, flapping, ladder, outage, problems, routing, waiting
+from sentinel.core import (
+    audience,
+    bounces,
+    carrying,
+    categories,
+    causes,
+    chronogram,
+    clocks,
+    closing,
+    crisis,
+    depending,
+    escalation,
+    flapping,
+    ladder,
+    merging,
+    outage,
+    problems,
+    receipts,
+    requests,
+    restoring,
+    review,
+    routing,
+    waiting,
+    watching,
+)
 from sentinel.core import commands as c
 from sentinel.core import events as e
+from sentinel.core.asked_for import asked_of
 from sentinel.core.effects import Effect, Notify, PutTicket, Withdraw
 from sentinel.core.escalation import told
 from sentinel.core.folding import evolve, fold
 from sentinel.core.hearing import asking, by_mail, following, listening
-from sentinel.core.model import Directory, Phase, Refused, Verdict
+from sentinel.core.merging import absorption
+from sentinel.core.model import Directory, Phase, Refused
 from sentinel.core.sending import message_id
 from sentinel.core.state import Incident
 
@@ -39,6 +65,7 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
     c.Propose: WORKING,
     c.Recategorise: WORKING,
     c.Cascade: WORKING,
+    c.Escalate: WORKING,
     c.JudgeProblem: ANY,
     c.Note: ANY,
     c.Resolve: WORKING,
@@ -49,18 +76,23 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
     c.Absorb: WORKING,
     c.Accept: ANY,
     c.Fail: ANY,
+    c.Bounce: ANY,
     c.LinkTicket: ANY,
     c.Tick: ANY,
+    **dict.fromkeys(requests.DECISIONS, WORKING),
+    **dict.fromkeys(review.DECISIONS, ANY),
+    **dict.fromkeys(causes.DECISIONS, ANY),
+    **dict.fromkeys(crisis.DECISIONS, ANY),  # A crisis says itself what it allows when.
 }
 
 
 # Commands that may end or move clocks: what was due before is said first, or it would never be (rule SLA-7).
 TIMED: frozenset[type[c.Command]] = frozenset(
-    {c.Acknowledge, c.Pend, c.Propose, c.Recategorise, c.Cascade, c.Resolve, c.Recover, c.Report, c.Merge}
+    {c.Acknowledge, c.Pend, c.Propose, c.Recategorise, c.Cascade, c.Resolve, c.Recover, c.Report, c.Merge, *requests.DECISIONS}
 )
 
 # What a ticket need not be told: it is about its own messages, or came from the ticket.
-UNMIRRORED = (e.Told, e.TicketLinked)
+UNMIRRORED = (e.Told, e.Bounced, e.TicketLinked, e.HoursChanged, *crisis.UNMIRRORED)
 
 
 def decide(state: Incident, command: c.Command, now: datetime, directory: Directory) -> list[e.Event]:
@@ -73,15 +105,20 @@ def decide(state: Incident, command: c.Command, now: datetime, directory: Direct
     if state.phase not in ALLOWED[kind]:
         phase = f"merged into {state.merged_into}" if state.phase == "merged" else state.phase.replace("_", " ")
         raise Refused(f"{_verb(kind)} is not possible: {state.number} is {phase}.")
+    command = requests.fitting(state, command)
     now = max(now, state.updated_at)  # Rule LIF-9: a stepped clock never takes an incident back in time.
-    directory = audience.now_in(directory, now)
+    directory = carrying.avoiding(audience.now_in(directory, now), state.plan)
     due = _late(state, now, directory) if kind in TIMED else []
-    return [*due, *DECISIONS[kind](fold(state, due) if due else state, command, now, directory)]
+    decided = [*due, *DECISIONS[kind](fold(state, due) if due else state, command, now, directory)]
+    decided += crisis.follow(state, command, decided, now, directory)
+    decided += review.begun(state, decided, now, directory)
+    return requests.quiet(state.kind, decided, directory)
 
 
 def first(number: str, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
     """Return what follows from a report that no incident explains yet: it opens one, and the first steps are taken."""
-    signal, verdict, directory = command.signal, command.verdict, audience.now_in(directory, now)
+    signal, verdict = command.signal, command.verdict
+    directory = carrying.avoiding(audience.now_in(directory, now), command.plan)
     opened = e.Opened(
         at=now,
         number=number,
@@ -99,34 +136,26 @@ def first(number: str, command: c.Report, now: datetime, directory: Directory) -
         cause_class=verdict.cause_class,
         group=verdict.group,
         requester=command.requester,
-        targets=clocks.deadlines(signal.service, verdict.priority, now, (), directory),
+        watch=watching.decided(signal.service, verdict.priority, command.plan, now, directory),
+        targets=(
+            *clocks.deadlines(signal.service, verdict.priority, now, (), directory, asked=asked_of(verdict)),
+            *restoring.starting(signal, command.plan, verdict.priority, now),
+        ),
+        attributed_to=verdict.attributed_to,
+        major=verdict.major,
+        known=command.known,
+        category=verdict.category,
+        agreed_on=verdict.agreed_on,
     )
     opened = told(opened, listening(evolve(None, opened), "opened", directory))
     state = evolve(None, opened)
     decided = escalation.begin(state, opened.tell, now, directory)
     paged = (page for event in (opened, *decided) for page in event.tell)
     decided += routing.route(state, paged, now, directory)
-    return [opened, *decided, *problems.recurring(state, command.past, now, directory)]
-
-
-def absorption(state: Incident, by: str) -> c.Absorb:
-    """Return the command that makes another incident take over what this one stands for (see ``Merge``)."""
-    verdict = Verdict(
-        rule=state.rule,
-        level=state.level,
-        severity=state.severity,
-        priority=state.priority,
-        title=state.title,
-        dedup=state.dedup,
-    )
-    return c.Absorb(
-        by=by,
-        number=state.number,
-        signals=state.failing(),
-        reached=state.reached,
-        verdict=verdict if state.active else None,
-        plan=state.plan,
-    )
+    decided += restoring.damaged(fold(state, decided), now, directory)
+    decided += problems.recurring(state, command.past, now, directory)
+    decided += crisis.follow(state, command, decided, now, directory)
+    return requests.quiet(opened.kind, [opened, *decided], directory)
 
 
 def react(state: Incident, event: e.Event) -> list[Effect]:
@@ -138,16 +167,17 @@ def react(state: Incident, event: e.Event) -> list[Effect]:
     if event.withdraw:
         effects.append(Withdraw(messages=event.withdraw))
     if state.plan.ticket and not isinstance(event, UNMIRRORED):
-        effects.append(PutTicket(backend=state.plan.ticket, sequence=state.sequence))
+        backends = (state.plan.ticket, *state.plan.mirrors)
+        effects += [PutTicket(backend=backend, sequence=state.sequence) for backend in backends]
     return effects
 
 
 def wake_at(state: Incident) -> datetime | None:
     """Return the moment at which time alone brings something, or nothing."""
-    if state.over:
+    if state.finished:
         return None
     first: datetime | None = None
-    for look in WAKING:
+    for look in WAKING if not state.over else AFTERWARDS:
         at = look(state)
         if at is not None and (first is None or at < first):
             first = at
@@ -161,9 +191,12 @@ def _report(state: Incident, command: c.Report, now: datetime, directory: Direct
     decided: list[e.Event] = []
     if standing is None or not standing.failing:
         asks = command.requester if not state.requester else ""
-        joined = e.SignalJoined(at=now, signal=signal, requester=asks)
-        decided.append(told(joined, asking(evolve(state, joined), directory) if asks else ()))
+        starts = restoring.joining(state, signal, now)
+        joined = e.SignalJoined(at=now, signal=signal, requester=asks, starts=starts, **depending.brought(command))
+        asked = asking(evolve(state, joined), directory) if asks else ()
+        decided.append(told(joined, (*asked, *depending.hearing(state, evolve(state, joined), command, directory))))
         decided += flapping.begins(fold(state, decided), now, directory)
+        decided += restoring.damaged(fold(state, decided), now, directory)
     state = fold(state, decided)
     raised = categories.raised(state, command.verdict, command.plan, now, directory)
     return [*decided, *raised, *categories.climbed(state, raised, now, directory)]
@@ -171,8 +204,10 @@ def _report(state: Incident, command: c.Report, now: datetime, directory: Direct
 
 def _failing_again(state: Incident, command: c.Report, now: datetime, directory: Directory) -> list[e.Event]:
     signal = command.signal
-    reopened = _reopening(state, e.Reopened(at=now, by="", why=signal.detail or signal.title, signal=signal), directory)
+    reopened = e.Reopened(at=now, by="", why=signal.detail or signal.title, signal=signal)
+    reopened = _reopening(state, reopened, directory)
     decided: list[e.Event] = [reopened, *flapping.begins(evolve(state, reopened), now, directory)]
+    decided += restoring.damaged(fold(state, decided), now, directory)
     state = fold(state, decided)
     raised = categories.raised(state, command.verdict, command.plan, now, directory)
     told_of = (*reopened.tell, *(page for event in raised for page in event.tell))
@@ -200,13 +235,16 @@ def _resolved(state: Incident, resolved: e.Resolved, directory: Directory) -> li
     resolved = replace(resolved, withdraw=escalation.unwanted(after))
     # Rule LIF-2: the resolution is told to who got the receipt, or would have. New instructions concern the manager.
     others = (*(state.plan.operations if state.path else ()), *(state.plan.manager if resolved.instructions else ()))
+    directory = carrying.trusting(directory)
     pages = (*following(state, "resolved", directory), *by_mail(others, directory))
+    pages = (*pages, *carrying.catching_up(state, directory))
     return [told(resolved, pages, resolved.by), *problems.unexplained(after, resolved.at, directory)]
 
 
 def _resolve(state: Incident, command: c.Resolve, now: datetime, directory: Directory) -> list[e.Event]:
     if not command.text.strip():
         raise Refused("Resolving needs a resolution text.")
+    closing.refuse_incomplete(state, command)
     resolved = e.Resolved(
         at=now,
         by=command.by,
@@ -238,72 +276,36 @@ def _reopen(state: Incident, command: c.Reopen, now: datetime, directory: Direct
 
 
 def _reopening(state: Incident, reopened: e.Reopened, directory: Directory) -> e.Reopened:
+    watch = watching.decided(state.service, state.priority, state.plan, reopened.at, directory)
     event: e.Reopened = told(reopened, listening(state, "reopened", directory), reopened.by)
-    return event
+    return replace(event, watch=watch)
 
 
 def _close(state: Incident, command: c.Close, now: datetime, directory: Directory) -> list[e.Event]:
+    crisis.refuse_while_open(state, "closed")
     closed = e.Closed(at=now, by=command.by, why=command.why or "confirmed")
     return [told(closed, listening(state, "closed", directory), command.by)]
 
 
-def _merge(state: Incident, command: c.Merge, now: datetime, directory: Directory) -> list[e.Event]:
-    if not command.into or command.into == state.number:
-        raise Refused(f"{state.number} cannot be merged into itself.")
-    merged = e.Merged(at=now, by=command.by, into=command.into)
-    merged = replace(merged, withdraw=escalation.unwanted(evolve(state, merged)))
-    return [told(merged, asking(state, directory), command.by)]
-
-
-def _absorb(state: Incident, command: c.Absorb, now: datetime, directory: Directory) -> list[e.Event]:
-    absorbed: e.Event = told(
-        e.Absorbed(at=now, by=command.by, number=command.number, signals=command.signals, reached=command.reached),
-        asking(state, directory),
-        command.by,
-    )
-    state = evolve(state, absorbed)
-    if command.verdict is None:
-        return [absorbed]
-    raised = categories.raised(state, command.verdict, command.plan or state.plan, now, directory)
-    return [absorbed, *raised, *categories.climbed(state, raised, now, directory)]
-
-
-def _accept(state: Incident, command: c.Accept, now: datetime, _directory: Directory) -> list[e.Event]:
-    sent = state.sent.get(command.message)
-    if sent is None or sent.fate == "accepted":
-        return []
-    return [
-        e.Told(
-            at=now,
-            message=command.message,
-            person=sent.person,
-            channel=sent.channel,
-            reference=command.reference,
-            tries=command.tries,
-        )
-    ]
-
-
-def _link(state: Incident, command: c.LinkTicket, now: datetime, _directory: Directory) -> list[e.Event]:
-    if (state.ticket, state.ticket_url) == (command.reference, command.url):
-        return []
-    return [e.TicketLinked(at=now, backend=command.backend, reference=command.reference, url=command.url)]
-
-
 def _tick(state: Incident, _command: c.Tick, now: datetime, directory: Directory) -> list[e.Event]:
-    if state.close_by and now >= state.close_by:
+    if state.over:
+        return review.tell_due(state, now, directory)
+    close_by = crisis.closes_at(state)
+    if close_by and now >= close_by:
         closed = e.Closed(at=now, by="", why="nobody objected")  # Rule LIF-7
         return [told(closed, listening(state, "closed", directory))]
-    decided: list[e.Event] = []
-    for bring in (_late, waiting.remind, routing.fall_due, categories.cascade_due, _rest, escalation.climb):
+    decided: list[e.Event] = watching.tell_due(state, now, directory)
+    decided += _late(fold(state, decided), now, directory, climbs=True)
+    for bring in (waiting.remind, routing.fall_due, categories.cascade_due, _rest, crisis.tell_due, review.tell_due):
         decided += bring(fold(state, decided), now, directory)
-    return decided
+    return [*decided, *watching.climb(fold(state, decided), decided, now, directory)]
 
 
-def _late(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
-    """Say what has become late by now."""
-    decided = clocks.tell_due(state, now, directory)
-    return [*decided, *outage.tell_due(fold(state, decided), now, directory)]
+def _late(state: Incident, now: datetime, directory: Directory, *, climbs: bool = False) -> list[e.Event]:
+    """Say what has become late by now; only while nobody acts does that call the next level (rule ESC-1)."""
+    decided = clocks.tell_due(state, now, directory, climbs=climbs)
+    decided += outage.tell_due(fold(state, decided), now, directory)
+    return [*decided, *chronogram.tell_late(fold(state, decided), now, directory)]
 
 
 def _rest(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
@@ -323,29 +325,36 @@ def _verb(kind: type[c.Command]) -> str:
 # Who is asked when time alone brings something.
 WAKING: tuple[Callable[[Incident], datetime | None], ...] = (
     ladder.next_at,
-    lambda state: state.close_by,
+    crisis.closes_at,
     clocks.next_at,
     outage.exceeds_at,
     waiting.remind_at,
     routing.fall_at,
     categories.cascade_at,
+    watching.changes_at,
     flapping.rests_at,
+    crisis.next_at,
+    review.next_at,
 )
+AFTERWARDS = (review.next_at,)  # And of what is over: only what follows from it (rule REX-3).
 
 DECISIONS: dict[type[c.Command], Callable[[Incident, Any, datetime, Directory], list[e.Event]]] = {
     **waiting.DECISIONS,
     **categories.DECISIONS,
     **problems.DECISIONS,
+    **requests.DECISIONS,
+    **crisis.DECISIONS,
+    **watching.DECISIONS,
+    **causes.DECISIONS,
+    **merging.DECISIONS,
+    **receipts.DECISIONS,
+    **bounces.DECISIONS,
+    **review.DECISIONS,
     c.Report: _report,
     c.Recover: _recover,
     c.Resolve: _resolve,
     c.Hold: _hold,
     c.Reopen: _reopen,
     c.Close: _close,
-    c.Merge: _merge,
-    c.Absorb: _absorb,
-    c.Accept: _accept,
-    c.Fail: escalation.fail,
-    c.LinkTicket: _link,
     c.Tick: _tick,
 }

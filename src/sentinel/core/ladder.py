@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sentinel.core.model import LEVELS, Step
+from sentinel.core.model import LEVELS, Plan, Step
 from sentinel.core.state import Incident, Sent
 
 
@@ -17,8 +17,30 @@ class Occasion(NamedTuple):
     repeat: int
 
 
+def in_force(state: Incident) -> list[tuple[int, Step]]:
+    """Return the steps of the ladder that is in force, with their numbers: all, while nobody has looked at hours."""
+    steps = list(enumerate(state.plan.ladder))
+    if state.watch is None:
+        return steps
+    name = state.watch.ladder
+    return [numbered for numbered in steps if numbered[1].ladder == name]
+
+
+def _open(state: Incident) -> list[tuple[int, Step]]:
+    """Return the steps of the ladder in force, none before the opening that it waits for (rule ESC-2)."""
+    return [] if state.gated else in_force(state)
+
+
 def wanted(step: Step, state: Incident) -> bool:
-    """Tell whether the state still asks for this step."""
+    """Tell whether the state still asks for this step, and hours do (rules ESC-2 and ESC-3)."""
+    watch = state.watch
+    if watch is not None and (watch.gated or step.ladder != watch.ladder):
+        return False
+    return asked(step, state)
+
+
+def asked(step: Step, state: Incident) -> bool:
+    """Tell whether the state would ask for this step, were its ladder in force."""
     if state.over or state.level < step.min_level:
         return False
     match step.unless:
@@ -35,6 +57,8 @@ def still_wanted(sent: Sent, state: Incident) -> bool:
     match sent.kind:
         case "page" if sent.step < 0:
             return state.phase == "open"
+        case "page" if sent.forced:
+            return state.active
         case "page":
             return wanted(state.plan.ladder[sent.step], state)
         case "alarm":
@@ -46,9 +70,9 @@ def still_wanted(sent: Sent, state: Incident) -> bool:
 def due(state: Incident, now: datetime) -> list[Occasion]:
     """Return the steps to take now. A step that came due several times meanwhile is taken once, the last time."""
     found = []
-    for index, step in enumerate(state.plan.ladder):
+    for index, step in _open(state):
         first = state.ladder_at + step.after
-        if now < first or not wanted(step, state):
+        if now < first or not asked(step, state):
             continue
         passed = min(step.repeats, (now - first) // step.every)
         if passed >= state.taken.get(index, 0):
@@ -58,15 +82,42 @@ def due(state: Incident, now: datetime) -> list[Occasion]:
 
 def next_at(state: Incident) -> datetime | None:
     """Return when the ladder next brings something: a step, or its end; nothing when it has no more to give."""
-    coming = [state.ladder_at + step.after + taken * step.every for _, step, taken in _left(state)]
-    end = None if coming else ends_at(state)  # It ends after its last step.
-    return min(coming, default=end)
+    if state.over or state.gated:
+        return None
+    # Asked after every command: one pass, and nothing built on the way.
+    watch, first = state.watch, None
+    for number, step in enumerate(state.plan.ladder):
+        taken = state.taken.get(number, 0)
+        if taken > step.repeats or (watch is not None and step.ladder != watch.ladder) or not asked(step, state):
+            continue
+        at = state.ladder_at + step.after
+        if taken:
+            at += taken * step.every
+        if first is None or at < first:
+            first = at
+    return first if first is not None else ends_at(state)  # It ends after its last step.
 
 
 def untaken(state: Incident) -> Occasion | None:
     """Return the first step that was not taken yet, due or not: where to go when nobody was reached."""
     never = [Occasion(state.ladder_at + step.after, index, 0) for index, step, taken in _left(state) if not taken]
     return min(never, default=None)
+
+
+def following(state: Incident) -> Occasion | None:
+    """Return the next step of the ladder in force that was never taken, whatever keeps it from being due."""
+    never = [
+        Occasion(state.ladder_at + step.after, number, 0)
+        for number, step in in_force(state)
+        if number not in state.taken and step.min_level <= state.level
+    ]
+    return min(never, default=None)
+
+
+def rung(plan: Plan, number: int) -> int:
+    """Return the number of a step in its own ladder."""
+    name = plan.ladder[number].ladder
+    return sum(step.ladder == name for step in plan.ladder[:number])
 
 
 def ends_at(state: Incident) -> datetime | None:
@@ -77,9 +128,7 @@ def ends_at(state: Incident) -> datetime | None:
     if state.phase != "open" or state.level < max(LEVELS) or state.exhausted:
         return None
     ends = (
-        state.ladder_at + step.after + (step.repeats + 1) * step.every
-        for step in state.plan.ladder
-        if wanted(step, state)
+        state.ladder_at + step.after + (step.repeats + 1) * step.every for _, step in _open(state) if asked(step, state)
     )
     return max(ends, default=None)
 
@@ -88,6 +137,6 @@ def _left(state: Incident) -> list[tuple[int, Step, int]]:
     """Return the steps that are still to be taken, each with how often it was."""
     return [
         (index, step, taken)
-        for index, step in enumerate(state.plan.ladder)
-        if (taken := state.taken.get(index, 0)) <= step.repeats and wanted(step, state)
+        for index, step in _open(state)
+        if (taken := state.taken.get(index, 0)) <= step.repeats and asked(step, state)
     ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from sentinel.core.deadlines import Deadline
 from sentinel.core.happened import Happened
-from sentinel.core.model import CauseClass, Level, Path, Plan, Priority, Severity, WaitsOn
-from sentinel.core.sla import Clock
+from sentinel.core.model import CauseClass, Level, Path, Plan, Priority, Severity, WaitsOn, Watch
+from sentinel.core.sla import ClockName
 
 
 class Pended(Happened, frozen=True, kw_only=True, tag="pended"):
@@ -56,6 +57,8 @@ class Recategorised(Happened, frozen=True, kw_only=True, tag="recategorised"):
     was_priority: Priority
     cause_class: CauseClass | None = None
     targets: tuple[Deadline, ...] | None = None
+    watch: Watch | None = None
+    attributed_to: Literal["customer", ""] | None = None
 
 
 class Cascaded(Happened, frozen=True, kw_only=True, tag="cascaded"):
@@ -65,12 +68,19 @@ class Cascaded(Happened, frozen=True, kw_only=True, tag="cascaded"):
     why: str
     level: Level
     plan: Plan
+    watch: Watch | None = None
+
+
+class HoursChanged(Happened, frozen=True, kw_only=True, tag="hours-changed"):
+    """Other hours have begun: what they bring into force starts at its first step, the rest is dropped (rule ESC-3)."""
+
+    watch: Watch
 
 
 class TargetWarned(Happened, frozen=True, kw_only=True, tag="target-warned"):
     """So much of a clock's time is used up: at ``reached_at``, of what ends at ``due_at``."""
 
-    clock: Clock
+    clock: ClockName
     percent: float
     reached_at: datetime
     due_at: datetime
@@ -79,7 +89,7 @@ class TargetWarned(Happened, frozen=True, kw_only=True, tag="target-warned"):
 class TargetMissed(Happened, frozen=True, kw_only=True, tag="target-missed"):
     """A clock ran beyond its target."""
 
-    clock: Clock
+    clock: ClockName
     due_at: datetime
 
 
@@ -88,6 +98,13 @@ class OutageExceeded(Happened, frozen=True, kw_only=True, tag="outage-exceeded")
 
     began_at: datetime
     tolerated_until: datetime
+
+
+class IntegrityLost(Happened, frozen=True, kw_only=True, tag="integrity-lost"):
+    """A check of data found some damaged since ``began_at``; none is tolerated."""
+
+    began_at: datetime
+    detail: str
 
 
 class Routed(Happened, frozen=True, kw_only=True, tag="routed"):
@@ -109,11 +126,12 @@ class ProblemProposed(Happened, frozen=True, kw_only=True, tag="problem-proposed
 
 
 class ProblemJudged(Happened, frozen=True, kw_only=True, tag="problem-judged"):
-    """The proposed problem was accepted or declined."""
+    """The proposed problem was accepted, as the record ``number``, or declined."""
 
     by: str
     accepted: bool
     why: str = ""
+    number: str = ""
 
 
 class Flapped(Happened, frozen=True, kw_only=True, tag="flapped"):

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
+# Tells whether the whole of a text fits a regular expression: the core is handed one that takes linear time.
+Fits = Callable[[str, str], bool]
+
+
+def without_patterns(_text: str, pattern: str) -> bool:
+    """Refuse regular expressions, where nobody can have written one."""
+    raise AssertionError(f"nobody said how to read the regular expression {pattern!r}")
+
 
 class Matcher(msgspec.Struct, frozen=True, kw_only=True):
-    """One condition on one label; a label that is absent counts as empty. ``*`` in a value stands for anything."""
+    """One condition on one label; a label that is absent counts as empty.
+
+    ``how`` says how the value is meant: ``*`` in it stands for anything, it stands for itself, or it is a regular
+    expression in RE2's dialect that must fit the whole.
+    """
 
     label: str
     value: str
     equal: bool = True
+    how: Literal["like", "exact", "regex"] = "like"
 
-    def holds(self, labels: Mapping[str, str]) -> bool:
+    def holds(self, labels: Mapping[str, str], fits: Fits = without_patterns) -> bool:
         """Tell whether the labels meet the condition."""
-        return like(labels.get(self.label, ""), self.value) == self.equal
+        text = labels.get(self.label, "")
+        match self.how:
+            case "like":
+                return like(text, self.value) == self.equal
+            case "exact":
+                return (text == self.value) == self.equal
+            case "regex":
+                return fits(text, self.value) == self.equal
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,10 +50,11 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime
     by: str
     comment: str
+    updated_at: datetime | None = None
 
-    def covers(self, labels: Mapping[str, str], now: datetime) -> bool:
+    def covers(self, labels: Mapping[str, str], now: datetime, fits: Fits = without_patterns) -> bool:
         """Tell whether a signal with these labels is silenced at that moment."""
-        return self.starts_at <= now < self.ends_at and all(matcher.holds(labels) for matcher in self.matchers)
+        return self.starts_at <= now < self.ends_at and all(matcher.holds(labels, fits) for matcher in self.matchers)
 
 
 def like(text: str, pattern: str) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from sentinel.core.crisis_plan import CrisisPlan
+from sentinel.core.matrix import Matrix
+from sentinel.core.review_plan import ReviewPlan
 from sentinel.core.rota import Rota
 
 if TYPE_CHECKING:
@@ -22,7 +25,11 @@ Unless = Literal["never", "acknowledged", "resolved"]
 Language = Literal["fr", "en"]
 WaitsOn = Literal["customer", "third_party"]
 Path = Literal["immediate", "receipt"]
+Major = Literal["", "propose", "auto"]
+Source = Literal["probe", "person", "alert", "mail", "sms", "phone"]
+During = Literal["always", "inside", "outside", "otherwise"]
 
+PEOPLE: frozenset[Source] = frozenset({"person", "mail", "sms", "phone"})  # Nothing says by itself that it is over.
 LEVELS: tuple[Level, ...] = (1, 2, 3)
 PRIORITIES: tuple[Priority, ...] = ("P1", "P2", "P3", "P4")
 SEVERITIES: tuple[Severity, ...] = ("minor", "major", "blocking")
@@ -56,7 +63,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     key: str
-    source: Literal["probe", "person", "alert"]
+    source: Source
     title: str
     at: datetime
     since: datetime
@@ -70,7 +77,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules make of a signal (rule CLS-2).
 
-    ``attributed_to`` says whose doing a cause is that is not the provider's business (rule CLS-10).
+    ``attributed_to`` says whose doing a cause is that is not the provider's business (rule CLS-10). A ``major`` one
+    has its crisis proposed, or started at once (rule MAJ-2). ``quiet_for`` is how long after its last incident was over
+    the same fault opens no new one.
     """
 
     rule: str
@@ -83,12 +92,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     cause_class: CauseClass | None = None
     attributed_to: Literal["customer", ""] = ""
     group: str = ""
+    category: str = ""
+    agreed_on: date | None = None
+    major: Major = ""
+    quiet_for: timedelta | None = None
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One rung of an escalation: at ``after`` from the opening, tell ``to`` by ``by``, unless the state says not to.
+    """One rung of an escalation: at ``after`` from the ladder's start, tell ``to`` by ``by``, unless the state says no.
 
-    ``to`` holds audiences: ``alice``, ``group:ops``. An empty ``by`` leaves the choice to each person.
+    ``to`` holds audiences: ``alice``, ``group:ops``. An empty ``by`` leaves the choice to each person. ``ladder``
+    names the ladder it belongs to, where an escalation has several.
     """
 
     after: timedelta
@@ -98,11 +112,32 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     repeats: int = 0
     every: timedelta = timedelta(minutes=5)
     min_level: Level = 3
+    ladder: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what the arithmetic of the ladder cannot bear."""
         if self.after < timedelta(0) or self.repeats < 0 or self.every <= timedelta(0):
             raise ValueError("a step lies in the future, and time passes between its repeats")
+
+
+class LadderHours(msgspec.Struct, frozen=True, kw_only=True):
+    """When a ladder is in force: inside or outside a calendar, outside all those before it, or always (rule ESC-3)."""
+
+    name: str
+    during: During = "always"
+    calendar: str = ""
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """Which ladder is in force, and until when that stays so; without ``until`` it never changes.
+
+    Out of hours only what is urgent pages (rule ESC-2): what is ``gated`` waits for the opening.
+    """
+
+    ladder: str = ""
+    out_of_hours: bool = False
+    gated: bool = False
+    until: datetime | None = None
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,14 +153,22 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What the configuration says at an opening; copied into the event, so that replay never asks it again.
 
+    ``ladder`` holds the steps of all ladders of the escalation; ``ladders`` says when each is in force, the first that
+    is wins. Without ``ladders`` there is one, always.
     ``manager``, ``operations`` and ``intervention`` are audiences: the incident manager, the customer's operations,
     who does what takes no longer than ``immediate_within`` (rule LIF-2); ``expected`` is the runbook's word for that.
     A level 2 that nobody takes cascades ``cascade_after`` so long (rule SRC-4), and then has ``cascade_ticket``.
     The ``problem_after``-th incident of a fault proposes a problem (rule LIF-8), ``flap_changes`` within
-    ``flap_within`` make it flap (rule LIF-10); 0 is never. ``outage_tolerated`` is how long an outage may last (SLA-5).
+    ``flap_within`` make it flap (rule LIF-10); 0 is never. ``outage_tolerated`` is how long an outage may last (SLA-5),
+    ``restore_within`` how long the restoring of data; ``integrity_kept`` tells that no data at all may be damaged.
+    ``carries`` are the channels that the service itself carries, which nobody is told by of its failure (DSP-5);
+    ``depends_on`` the services that it needs, the nearest first, which explain its failure (SRC-8). ``mirrors`` are the
+    ticket back-ends that follow ``ticket``; ``required`` is what whoever resolves it must say. ``cascade_rule`` names
+    the rule that gave ``cascade_after``.
     """
 
     ladder: tuple[Step, ...] = ()
+    ladders: tuple[LadderHours, ...] = ()
     listeners: tuple[Listener, ...] = ()
     last_resort: tuple[str, ...] = ()
     last_resort_by: tuple[str, ...] = ()
@@ -143,6 +186,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     flap_changes: int = 0
     flap_within: timedelta = timedelta(hours=1)
     outage_tolerated: timedelta | None = None
+    crisis: CrisisPlan | None = None
+    review: ReviewPlan | None = None
+    restore_within: timedelta | None = None
+    integrity_kept: bool = False
+    carries: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    cascade_rule: str = ""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,18 +232,21 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Directory(msgspec.Struct, frozen=True, kw_only=True):
-    """Who can be told, and how: people, groups, channels, rotas, as configured now.
+    """Who can be told, and how: people, groups, channels, rotas, escalation matrices, as configured now.
 
     ``moment`` is when somebody is to be told, which says who of a rota is; without one it is nobody. ``terms`` is what
-    was agreed about time; without them there are no targets and no reminders.
+    was agreed about time; without them there are no targets and no reminders. ``avoided`` are channels that cannot be
+    trusted for what is told now, because what is told is that they fail (rule DSP-5).
     """
 
     people: dict[str, Person]
     groups: dict[str, tuple[str, ...]]
     channels: dict[str, Channel]
     rotas: dict[str, Rota] = {}
+    matrices: dict[str, Matrix] = {}
     moment: datetime | None = None
     terms: Terms | None = None
+    avoided: frozenset[str] = frozenset()
 
 
 class Refused(Exception):  # noqa: N818  a refusal is an answer, not a fault

@@ -30,7 +30,7 @@ def unexplained(state: Incident, now: datetime, directory: Directory) -> list[e.
 
 
 def _proposed(state: Incident, event: e.ProblemProposed, directory: Directory, *, wanted: bool) -> list[e.Event]:
-    if not wanted or state.problem:
+    if not wanted or state.problem or state.problem_number:  # A fault with a record is known to be one.
         return []
     return [told(event, by_mail(state.plan.manager, directory))]
 
@@ -41,7 +41,7 @@ def judge(state: Incident, command: c.JudgeProblem, now: datetime, _directory: D
         raise Refused(f"No problem was proposed for {state.number}.")
     if state.problem != "proposed":
         raise Refused(f"The problem of {state.number} was {state.problem} already.")
-    return [e.ProblemJudged(at=now, by=command.by, accepted=command.accept, why=command.why)]
+    return [e.ProblemJudged(at=now, by=command.by, accepted=command.accept, why=command.why, number=command.number)]
 
 
 DECISIONS: dict[type[c.Command], Any] = {c.JudgeProblem: judge}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from sentinel.core import crisis_events as ce
 from sentinel.core import events as e
 from sentinel.core.model import Page
 from sentinel.core.state import Incident, Sent
@@ -21,21 +22,27 @@ def telling(event: e.Event, state: Incident, failed: Sent | None) -> Incident:
     pages = e.pages_of(event)
     if not pages:
         return state
-    sent = {message_id(state.number, state.sequence, page): _sent(event, page, state, failed) for page in pages}
+    at, requester = state.sequence, state.requester
+    sent = {message_id(state.number, at, page): sent_by(event, page, at, requester, failed) for page in pages}
     return replace(state, sent={**state.sent, **sent})
 
 
-def _sent(event: e.Event, page: Page, state: Incident, failed: Sent | None) -> Sent:
+def sent_by(event: e.Event, page: Page, sequence: int, requester: str, failed: Sent | None) -> Sent:
+    """Return the message that an event owes to someone as it leaves; another way stands in for the one that failed."""
     if failed is not None:
         return replace(failed, person=page.person, channel=page.channel, fate="waiting")
     match event:
         case e.Escalated() if page in event.tell:
-            return Sent(page.person, page.channel, "page", state.sequence, event.step)
+            return Sent(page.person, page.channel, "page", sequence, event.step, forced=event.forced)
         case e.Exhausted():
-            return Sent(page.person, page.channel, "page", state.sequence)
-        case e.Opened() | e.Raised() | e.Cascaded() | e.Reopened() if page.person != state.requester:
-            return Sent(page.person, page.channel, "alarm", state.sequence)
-    return Sent(page.person, page.channel, "notice", state.sequence)
+            return Sent(page.person, page.channel, "page", sequence)
+        case e.Opened() | e.Raised() | e.Cascaded() | e.Reopened() if page.person != requester:
+            return Sent(page.person, page.channel, "alarm", sequence)
+        case e.Recategorised() if event.level > event.was_level and page.person != requester:
+            return Sent(page.person, page.channel, "alarm", sequence)
+        case ce.CrisisProposed() | ce.CrisisOpened():
+            return Sent(page.person, page.channel, "alarm", sequence)
+    return Sent(page.person, page.channel, "notice", sequence)
 
 
 def tidied(state: Incident, message: str) -> Incident:

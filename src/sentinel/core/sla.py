@@ -15,6 +15,8 @@ from sentinel.core.calendar import Calendar
 from sentinel.core.model import Priority
 
 Clock = Literal["ack", "workaround", "resolve"]
+# Those that contracts promise, and the restoring of data, which the tolerance of a service bounds (rule SLA-5).
+ClockName = Literal["ack", "workaround", "resolve", "restore"]
 
 CLOCKS: Final[tuple[Clock, ...]] = ("ack", "workaround", "resolve")
 WHOLE_PERCENT: Final = 100
@@ -30,15 +32,30 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
-    """A service level: its targets, their calendars by name, when it warns, which clocks stand still while pending."""
+    """A service level: its targets, their calendars by name, when it warns, which clocks stand still while pending.
+
+    ``hours`` names the calendar of its business hours, where it is not that of the targets; out of them only the
+    priorities ``page_out_of_hours`` page (rule ESC-2). ``requests`` holds the targets that requests have of their own,
+    ``assistance`` within what time a request for help is taken up (rules SLA-10, SLA-4).
+    """
 
     name: str
     targets: tuple[Target, ...]
     calendars: dict[str, Calendar]
     warn_at_percent: tuple[float, ...] = (50.0, 80.0)
     pending_stops: tuple[Clock, ...] = ("resolve",)
+    hours: str = ""
+    page_out_of_hours: tuple[Priority, ...] = ("P1",)
+    requests: tuple[Target, ...] = ()
+    assistance: Target | None = None
 
-    def target(self, clock: Clock, priority: Priority) -> Target | None:
+    def hours_of(self, priority: Priority) -> Calendar | None:
+        """Return the business hours that hold for a priority; nothing when it has no target, and so no hours."""
+        targets = (self.target(clock, priority) for clock in ("resolve", "ack", "workaround"))
+        name = self.hours or next((target.calendar for target in targets if target), "")
+        return self.calendars.get(name)
+
+    def target(self, clock: ClockName, priority: Priority) -> Target | None:
         """Return the target of a clock, if there is one. Without a word about P4 it is handled as P3 (rule CLS-3)."""
         found = self._written(clock, priority)
         # One time to acknowledge for all priorities is no word about P4.
@@ -50,7 +67,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
             return found
         return self._written(clock, "P3")
 
-    def _written(self, clock: Clock, priority: Priority) -> Target | None:
+    def _written(self, clock: ClockName, priority: Priority) -> Target | None:
         mine = (target for target in self.targets if (target.clock, target.priority) == (clock, priority))
         return next(mine, None)
 

@@ -19,11 +19,15 @@ from sentinel.core import commands as c
 from sentinel.core import incident
 from sentinel.core.correlate import Index
 from sentinel.core.events import Event, Merged, Opened
+from sentinel.core.known_error import KnownError
 from sentinel.core.matching import Silence
 from sentinel.core.model import Plan, Refused, Signal, Verdict
 from sentinel.core.state import Incident
+from sentinel.engine import placing
 from sentinel.engine.clock import Clock
 from sentinel.engine.draft import Draft, Envelope, Policy
+from sentinel.engine.lookup import Lookup
+from sentinel.engine.placing import Quieting
 from sentinel.engine.recurrences import KEPT_FOR, Recurrences
 from sentinel.store.base import Conflict, OutboxRow, Settlement, Store, StoreUnavailable
 
@@ -43,11 +47,12 @@ class Unknown(Refused):
     """There is no such incident."""
 
 
-class Desk:
+class Desk(Lookup):
     """The one writer of incidents.
 
     ``written`` is called with the states and events of each transaction once it is on disk; ``unwritten`` with
-    what was owed when the store could not take it, so that pages leave all the same.
+    what was owed when the store could not take it, so that pages leave all the same. ``known`` says what is known of a
+    fault that comes again (rule LIF-8).
     """
 
     def __init__(self, store: Store, writer: Executor, clock: Clock, policy: Policy, envelope: Envelope) -> None:
@@ -58,13 +63,15 @@ class Desk:
         self.policy = policy
         self.written: Callable[[Sequence[tuple[Incident, Event]], Sequence[Settlement]], None] = lambda *_: None
         self.unwritten: Callable[[Sequence[tuple[Incident, OutboxRow]]], None] = lambda _: None
-        self.silenced: Callable[[], None] = lambda: None
+        self.silenced: Callable[[Silence], None] = lambda _: None
+        self.known: Callable[[str], KnownError | None] = lambda _dedup: None
         self._busy_since: float | None = None
         self._refused: tuple[float, str] | None = None
         self._jobs: asyncio.Queue[Job] = asyncio.Queue(QUEUE_MAX)
-        self._index = Index()
+        super().__init__()
         self._over: dict[str, Incident] = {}
         self._recurrences = Recurrences()
+        self.quieting = Quieting(store, writer)
         self._last_number = 0
 
     async def load(self) -> int:
@@ -122,13 +129,22 @@ class Desk:
         """
         plan = plan or self.policy.plan_for(signal.service, verdict)
         command = c.Report(signal=signal, verdict=verdict, plan=plan, requester=requester)
+        last = await self.quieting.last_of(verdict)
+        if last:
+            await self._fetch(last)
 
         def job(draft: Draft) -> Incident:
             now = self._clock.now()
             found = self._index.explaining(signal.key, verdict.dedup, draft.states, now, self.policy.reopen_within)
             if found:
                 return draft.apply(found, command, now)
-            return draft.open(replace(command, past=self._past(verdict.dedup, now)), now)
+            taken = placing.taken_in(draft, self._index, command, now)
+            taken = taken or self.quieting.keep(draft, self._find(draft, last), command, now)
+            if taken:
+                return taken
+            known = self.known(verdict.dedup) if verdict.kind == "incident" else None
+            opened = draft.open(replace(command, past=self._past(verdict.dedup, now), known=known), now)
+            return placing.explain(draft, self._index, opened, now)
 
         return await self._ask(job)
 
@@ -162,6 +178,15 @@ class Desk:
 
         return await self._ask(job)
 
+    async def look_at(self, number: str) -> Incident:
+        """Return an incident as it is now, also one that is over.
+
+        Raises:
+            Unknown: there is none.
+        """
+        await self._fetch(number)
+        return await self._ask(lambda draft: self._known(draft, number))
+
     async def merge(self, number: str, into: str, by: str) -> Incident:
         """Make one incident a part of another, in one transaction."""
         await self._fetch(number)
@@ -185,57 +210,51 @@ class Desk:
         Raises:
             StoreUnavailable: it is not on disk.
         """
-        await self._fetch(number)
+        return bool(await self.begin_all([(number, settlement)]))
 
-        def job(draft: Draft) -> bool:
-            state = self._find(draft, number)
-            sent = state.sent.get(settlement.id) if state else None
-            wanted = sent is None or sent.fate != "withdrawn"
-            draft.settlements.append(settlement if wanted else replace(settlement, state="withdrawn"))
+    async def begin_all(self, messages: Sequence[tuple[str, Settlement]]) -> set[str]:
+        """Write that messages of incidents are being sent; return the ids of those that were not just withdrawn.
+
+        Raises:
+            StoreUnavailable: it is not on disk.
+        """
+        for number, _ in messages:
+            await self._fetch(number)
+
+        def job(draft: Draft) -> set[str]:
+            wanted = set()
+            for number, settlement in messages:
+                state = self._find(draft, number)
+                sent = state.sent.get(settlement.id) if state else None
+                if sent is None or sent.fate != "withdrawn":
+                    wanted.add(settlement.id)
+                    draft.settlements.append(settlement)
+                else:
+                    draft.settlements.append(replace(settlement, state="withdrawn"))
             return wanted
 
         return await self._ask(job)
 
-    async def settle(self, settlement: Settlement) -> None:
-        """Write what came of a try that changes no incident."""
+    async def settle(self, *settlements: Settlement) -> None:
+        """Write what came of tries that change no incident.
+
+        Raises:
+            StoreUnavailable: it is not on disk.
+        """
 
         def job(draft: Draft) -> None:
-            draft.settlements.append(settlement)
+            draft.settlements.extend(settlements)
 
         await self._ask(job)
 
     async def silence(self, silence: Silence) -> None:
         """Keep a silence."""
         await asyncio.get_running_loop().run_in_executor(self._writer, self._store.put_silence, silence)
-        self.silenced()
-
-    def open(self) -> list[Incident]:
-        """Return the incidents that are neither closed nor merged, oldest first."""
-        return self._index.all()
-
-    def holds(self, key: str, level: int) -> bool:
-        """Tell whether an active incident of that level at least has this signal standing: nothing new to report."""
-        state = self._index.holding(key, {})
-        if state is None or not state.active or not state.signals[key].failing:
-            return False
-        return max(state.level, state.overruled_level) >= level
-
-    def stands(self, key: str) -> bool:
-        """Tell whether an unfinished incident, resolved ones included, believes that this signal still fails."""
-        state = self._index.holding(key, {})
-        return state is not None and state.signals[key].failing
+        self.silenced(silence)
 
     def close_by(self, now: datetime) -> datetime:
         """Return when an incident that is resolved now closes by itself (rule LIF-7)."""
         return self.policy.close_by(now)
-
-    def waking(self) -> tuple[datetime, str] | None:
-        """Return the next moment at which time alone brings something, and to which incident."""
-        return self._index.waking()
-
-    def due(self, now: datetime, most: int) -> list[str]:
-        """Return the incidents to which time alone brings something by now, the longest overdue first."""
-        return self._index.due(now, most)
 
     # How it is done ---------------------------------------------------------------------------------------------
 
@@ -259,7 +278,7 @@ class Desk:
     def _put(self, state: Incident) -> None:
         self._index.put(state)
         self._over.pop(state.number, None)
-        if state.over:
+        if state.finished:
             self._over[state.number] = state
             while len(self._over) > OVER_MAX:
                 self._over.pop(next(iter(self._over)))
@@ -332,6 +351,10 @@ class Desk:
         if draft.happened or draft.settlements:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._store.commit, draft.write())
             self._refused = None
+        self._take_in(draft)
+
+    def _take_in(self, draft: Draft) -> None:
+        """Let what is written be what is so."""
         self._last_number = draft.last_number
         for state, event in draft.happened:
             if isinstance(event, Opened):

@@ -15,12 +15,17 @@ import structlog
 from msgspec.structs import replace
 
 from sentinel import rules
+from sentinel.core.business import Period
+from sentinel.core.inhibition import Inhibit
 from sentinel.core.matching import Silence
 from sentinel.core.model import PRIORITIES, Priority, Result, Signal, Verdict
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
+from sentinel.engine.explaining import Explaining
 from sentinel.engine.live import Live, Row
+from sentinel.engine.patterns import fits
 from sentinel.probes.plan import shown
+from sentinel.rules import Rule
 from sentinel.store.base import ProbeEvent, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -32,17 +37,24 @@ RETRY_MAX_S = 30.0
 class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     """What the configuration of now says about judging.
 
-    ``priorities`` holds those that a service's contract tells apart; ``open_at`` names the calendars that are open.
+    ``for_alerts`` stands before ``rules`` for what other tools report, ``inhibit`` says what explains what. ``priorities`` holds those that a service's
+    contract tells apart, ``redundant`` the services that do without one of their parts; ``open_at`` names the calendars that are open.
     """
 
     rules: tuple[rules.Rule, ...] = ()
+    for_alerts: tuple[Rule, ...] = ()
+    inhibit: tuple[Inhibit, ...] = ()
     group_by: tuple[str, ...] = ("service",)
     priorities: dict[str, tuple[Priority, ...]] = {}
+    redundant: frozenset[str] = frozenset()
     open_at: Callable[[datetime], tuple[str, ...]] = lambda _now: ()
 
 
 class Judge:
-    """Turns results into signals. ``changed`` is told of failures and changes of state, for the store."""
+    """Turns results into signals. ``changed`` is told of failures and changes of state, for the store.
+
+    ``maintenance`` tells whether a service is under planned maintenance, ``maintained`` when it last was.
+    """
 
     def __init__(self, clock: Clock, live: Live, desk: Desk, rulebook: Rulebook) -> None:
         self._clock = clock
@@ -50,6 +62,10 @@ class Judge:
         self._desk = desk
         self.rulebook = rulebook
         self.silences: tuple[Silence, ...] = ()
+        self.explaining = Explaining(desk)
+        self.explaining.arrange(rulebook.inhibit, {})
+        self.maintenance: Callable[[str], bool] = lambda _service: False
+        self.maintained: Callable[[str], Period | None] = lambda _service: None
         self.changed: Callable[[ProbeEvent], None] = lambda _: None
         self.suppressed: Callable[[str], None] = lambda _reason: None
         self.bug: Callable[[str], None] = lambda _where: None
@@ -61,6 +77,7 @@ class Judge:
         need = row.plan.recover_need if result.ok else (2 if result.suspect else 1)
         row.track, turn = rules.judge(row.track, result.ok, result.at, need=need)
         row.last = result
+        row.unknown = False
         if not result.ok or turn is not None:
             self.changed(
                 ProbeEvent(
@@ -75,11 +92,12 @@ class Judge:
             )
         if turn is not None:
             log.info("target failing" if turn.failing else "target recovered", **_about(row, result))
+        self._stands(row)
         row.muted = self._muted(row)
         if row.track.failing and not result.ok:
             self._say_failing(row, result)
         elif result.ok and not row.track.failing and self._desk.stands(row.key):
-            self._say(row, lambda: self._recover(row, result), failing=False)
+            self._say(row, lambda: self._recover(row), failing=False)
 
     def verdict(self, row: Row, result: Result, now: datetime) -> Verdict | None:
         """Return what the rules make of a target's failure now."""
@@ -97,7 +115,8 @@ class Judge:
             open=book.open_at(self._clock.now()),
             priorities=book.priorities.get(facts.service, PRIORITIES),
         )
-        return rules.classify(facts, book.rules, book.group_by)
+        asked = (*book.for_alerts, *book.rules) if facts.source == "alert" else book.rules
+        return rules.classify(facts, asked, book.group_by)
 
     def words(self, label: str) -> tuple[str, ...]:
         """Return the values that rules ask a label for."""
@@ -121,6 +140,7 @@ class Judge:
             labels=plan.labels,
             open=self.rulebook.open_at(now),
             priorities=self.rulebook.priorities.get(plan.service, PRIORITIES),
+            redundant=plan.service in self.rulebook.redundant,
         )
 
     def _say_failing(self, row: Row, result: Result) -> None:
@@ -130,17 +150,21 @@ class Judge:
             return
         if row.muted:
             self.suppressed(row.muted)
+            if (explanation := self.explaining.explains(row.key, _labels(row))) is not None:
+                text = f"{row.plan.title or row.plan.name} ({shown(row.target)}): {result.detail or result.reason}"
+                self._say(row, lambda: self.explaining.note(row.key, text, explanation), failing=True)
             return
+        since, last_good_at = self._since(row, result)
         signal = Signal(
             key=row.key,
             source="probe",
             title=row.plan.title or row.plan.name,
-            at=result.at,
-            since=row.track.since or result.at,
+            at=max(result.at, since),
+            since=since,
             detail=result.detail,
             reason=result.reason,
             service=row.plan.service,
-            last_good_at=row.track.last_good_at,
+            last_good_at=last_good_at,
             labels={**row.plan.labels, "probe": row.plan.name, "target": shown(row.target)},
         )
         self._say(row, lambda: self._report(signal, verdict), failing=True)
@@ -174,16 +198,45 @@ class Judge:
             "signal reported", incident=state.number, signal=signal.key, rule=verdict.rule, incident_level=state.level
         )
 
-    async def _recover(self, row: Row, result: Result) -> None:
+    async def _recover(self, row: Row) -> None:
         name, need = row.plan.title or row.plan.name, row.plan.recover_need
-        text = f"{name}: {need} good runs in a row, the last at {result.at:%H:%M:%S} UTC"
+        text = f"{name}: {need} good runs in a row" if need > 1 else f"{name}: a good run"
         state = await self._desk.recover(row.key, text)
         if state is not None:
             log.info("signal cleared", incident=state.number, signal=row.key, phase=state.phase)
 
+    def look_again(self, row: Row) -> None:
+        """Judge anew whether a target is muted; what still fails when it no longer is, is said at once (rule CHG-5)."""
+        row.muted = self._muted(row)
+        if row.track.failing and row.last is not None and not row.last.ok and not row.muted and not row.plan.paused:
+            self._say_failing(row, row.last)
+
+    def _since(self, row: Row, result: Result) -> tuple[datetime, datetime | None]:
+        """Return since when it fails, and its last good run; what began under maintenance counts from its end."""
+        since = row.track.since or result.at
+        planned = self.maintained(row.plan.service)
+        if planned is not None and planned.begins_at <= since < planned.ends_at:
+            return planned.ends_at, None
+        return since, row.track.last_good_at
+
     def _muted(self, row: Row) -> str:
-        labels = {**row.plan.labels, "probe": row.plan.name, "target": row.target, "service": row.plan.service}
-        return "silence" if any_covers(self.silences, labels, self._clock.now()) else ""
+        if self.maintenance(row.plan.service):
+            return "maintenance"
+        labels = _labels(row)
+        if any_covers(self.silences, labels, self._clock.now()):
+            return "silence"
+        return "inhibition" if row.track.failing and self.explaining.explains(row.key, labels) else ""
+
+    def _stands(self, row: Row) -> None:
+        """Keep whether a target fails, for what it may explain."""
+        if row.track.failing:
+            self.explaining.put(row.key, _labels(row))
+        else:
+            self.explaining.drop(row.key)
+
+    def failing(self) -> dict[str, dict[str, str]]:
+        """Return the labels of every target that is believed to fail, by the key of its signal."""
+        return {row.key: _labels(row) for row in self._live.rows() if row.track.failing and not row.plan.paused}
 
     async def stop(self) -> None:
         """End what is still being said; it will be said again after the next start."""
@@ -194,7 +247,12 @@ class Judge:
 
 def any_covers(silences: Iterable[Silence], labels: dict[str, str], now: datetime) -> bool:
     """Tell whether one of the silences covers these labels at that moment."""
-    return any(silence.covers(labels, now) for silence in silences)
+    return any(silence.covers(labels, now, fits) for silence in silences)
+
+
+def _labels(row: Row) -> dict[str, str]:
+    """Return the labels by which a target is silenced or explained."""
+    return {**row.plan.labels, "probe": row.plan.name, "target": row.target, "service": row.plan.service}
 
 
 def _about(row: Row, result: Result) -> dict[str, object]:

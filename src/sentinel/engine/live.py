@@ -18,13 +18,17 @@ State = Literal["ok", "failing", "pending", "muted", "paused", "unknown"]
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """One target. ``chunks`` maps a metric's name to its lines, written out when the result came."""
+    """One target. ``chunks`` maps a metric's name to its lines, written out when the result came.
+
+    It is ``unknown`` when its last run came to nothing because the host itself was cut off (rule SRC-9).
+    """
 
     plan: ProbePlan
     target: str
     track: Track = Track()
     last: Result | None = None
     muted: str = ""
+    unknown: bool = False
     chunks: dict[str, bytes] = {}
 
     @property
@@ -37,7 +41,7 @@ class Row(msgspec.Struct, kw_only=True):
         """Return the state in a word; a failure that is not believed yet is pending."""
         if self.plan.paused:
             return "paused"
-        if self.last is None:
+        if self.last is None or self.unknown:
             return "unknown"
         if self.muted:
             return "muted"

@@ -13,7 +13,7 @@ import structlog
 from sentinel.core.model import Result
 from sentinel.engine.clock import Clock
 from sentinel.probes import kind as kind_of
-from sentinel.probes.base import Failed, Sight
+from sentinel.probes.base import Failed, Limit, Sight
 from sentinel.probes.net import Resolver, TargetPolicy
 from sentinel.probes.plan import ProbePlan
 
@@ -91,7 +91,7 @@ class Prober:
             sight.heard_at, sight.heard_fail = around.heard(plan.name)
         verdict, reason, detail, bug = "success", "", "", False
         try:
-            async with asyncio.timeout(plan.timeout_s):
+            with Limit(plan.timeout_s):
                 await kind.run(plan.options, sight)
         except Failed as failure:
             verdict, reason, detail = "failure", failure.reason, failure.detail
@@ -111,7 +111,7 @@ class Prober:
             duration_s=duration_s,
             ok=verdict == "success",
             reason=reason,
-            detail=detail.encode("utf-8", "replace").decode(),  # What a target said must never break a page or a row.
+            detail=detail and detail.encode("utf-8", "replace").decode(),  # No page or row may break on it.
             attempts=attempt,
             suspect=bug or around.lagging(duration_s),
             value=sight.value,

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from sentinel.store.base import OutboxRow, Store, StoreUnavailable
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 10.0
+AHEAD_EVERY = timedelta(hours=1)  # A year of turns takes a tenth of a second to look through.
 GIVE_UP_AFTER = timedelta(hours=4)
 KEY = "rota:"
 RULE = "rota unfilled"
@@ -45,6 +46,14 @@ class Words(Protocol):
         """Return the body of the message that says to somebody that they come on call."""
 
 
+class _Ahead(NamedTuple):
+    """Until when a rota has no gap, and when to look again."""
+
+    rota: Rota
+    until: datetime
+    again_at: datetime
+
+
 class RotaWatch:
     """Looks at every rota now and then. ``owed`` is called when there are messages to send."""
 
@@ -56,7 +65,7 @@ class RotaWatch:
         self.words = words
         self.owed: Callable[[], None] = lambda: None
         self.progressed_at = clock.monotonic()
-        self._filled_until: dict[str, datetime] = {}
+        self._ahead: dict[str, _Ahead] = {}
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -77,9 +86,17 @@ class RotaWatch:
         """
         now = self._clock.now()
         rotas = list(self._rotas.current.values())
-        self._filled_until = {rota.id: oncall.filled_until(rota, now) for rota in rotas}
+        self._ahead = {rota.id: self._look_ahead(rota, now) for rota in rotas}
         await self._say_unfilled(rotas, now)
         await self._say_comings(rotas, now)
+
+    def _look_ahead(self, rota: Rota, now: datetime) -> _Ahead:
+        """Return until when a rota has no gap; what was found holds until that moment, or until the rota changes."""
+        known = self._ahead.get(rota.id)
+        if known is not None and known.rota is rota and now < known.again_at:
+            return known
+        until = oncall.filled_until(rota, now)
+        return _Ahead(rota, until, min(until, now + AHEAD_EVERY))
 
     # Unfilled cycles --------------------------------------------------------------------------------------------
 
@@ -100,7 +117,7 @@ class RotaWatch:
         )
         verdict = Verdict(rule=RULE, level=one.level, severity=severity, priority=priority, title=title, dedup=key)
         # Its own limit raises it (rule ESC-5), not that nobody took it (rule SRC-4).
-        plan = replace(self._desk.policy.plan_for("", verdict), cascade_after=None)
+        plan = replace(self._desk.policy.plan_for("", verdict), cascade_after=None, crisis=None, review=None)
         if rota.fill_to:
             plan = replace(plan, ladder=(Step(after=timedelta(0), to=rota.fill_to, min_level=2),))
         state = await self._desk.report(signal, verdict, plan=plan)
@@ -150,7 +167,7 @@ class RotaWatch:
 
     def filled_until(self) -> list[Sample]:
         """Return until when each rota had no gap when it was last looked at."""
-        return [((rota,), until.timestamp()) for rota, until in self._filled_until.items()]
+        return [((rota,), ahead.until.timestamp()) for rota, ahead in self._ahead.items()]
 
 
 def key_of(rota: Rota, unfilled: Unfilled) -> str:

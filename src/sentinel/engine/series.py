@@ -9,6 +9,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from sentinel.core.model import Result
@@ -21,6 +22,9 @@ from sentinel.probes.plan import shown
 SERIES_PER_TARGET_MAX: Final = 60  # Threat T13: labels that a target can choose must not fill the page.
 LABEL_MAX_CHARS: Final = 400
 EXACT_MAX: Final = 2.0**53
+ZERO_OR_ONE: Final = frozenset({0.0, 1.0})
+IDENTITIES_KEPT_MAX: Final = 16_384
+LABELS_KEPT_MAX: Final = 1_024
 IDENTITY: Final = ("probe", "service", "target", "site")
 LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -34,34 +38,65 @@ def escape(text: str) -> str:
 
 
 def write_lines(row: Row, result: Result, samples: Samples, phases: dict[str, float]) -> dict[str, bytes]:
-    """Return the lines of one result, by metric; ``samples`` and ``phases`` are those of the run's sight."""
+    """Return the lines of one result, by metric; ``samples`` and ``phases`` are those of the run's sight.
+
+    This is done at every run: what is the same each time, which is all but the numbers, is put together once.
+    """
     plan = row.plan
-    identity = ",".join(
-        f'{name}="{escape(value)}"'
-        for name, value in zip(IDENTITY, (plan.name, plan.service, shown(row.target), plan.site), strict=True)
-    )
-    lines: dict[str, str] = {}
-
-    def add(metric: str, value: float, *labels: tuple[str, str]) -> None:
-        more = "".join(f',{_label(name)}="{escape(text)}"' for name, text in labels)
-        lines[metric] = f"{lines.get(metric, '')}{metric}{{{identity}{more}}} {_number(float(value))}\n"
-
-    add("probe_success", result.ok)
-    add("probe_duration_seconds", result.duration_s)
-    add("probe_timeout_seconds", plan.timeout_s)
-    add("probe_last_run_timestamp_seconds", result.at.timestamp())
-    add("probe_confirmed_failing", row.track.failing)
+    seen: list[tuple[str, Labels, float]] = [
+        ("probe_success", (), result.ok),
+        ("probe_duration_seconds", (), result.duration_s),
+        ("probe_timeout_seconds", (), plan.timeout_s),
+        ("probe_last_run_timestamp_seconds", (), result.at.timestamp()),
+        ("probe_confirmed_failing", (), row.track.failing),
+    ]
     if row.muted:
-        add("probe_muted", 1.0, ("reason", row.muted))
+        seen.append(("probe_muted", (("reason", row.muted),), 1.0))
     if result.value is not None:
-        add("probe_value", result.value)
-    ours = set(lines)
-    phase_metric = kind_of(plan.type).phase_metric
-    seen = {(phase_metric, (("phase", phase),)): seconds for phase, seconds in phases.items()} if phase_metric else {}
-    for (metric, labels), value in list((seen | samples).items())[:SERIES_PER_TARGET_MAX]:
-        if metric in PROBE_HELP and metric not in ours:
-            add(metric, value, *labels)
-    return {metric: text.encode() for metric, text in lines.items()}
+        seen.append(("probe_value", (), result.value))
+    ours = {metric for metric, _, _ in seen}
+    theirs = [(metric, labels, value) for (metric, labels), value in samples.items()]
+    if phases and (phase_metric := kind_of(plan.type).phase_metric):
+        timed = [
+            (phase_metric, _phase(phase), seconds)
+            for phase, seconds in phases.items()
+            if (phase_metric, _phase(phase)) not in samples
+        ]
+        theirs = timed + theirs
+    seen += [one for one in theirs[:SERIES_PER_TARGET_MAX] if one[0] in PROBE_HELP and one[0] not in ours]
+    identity = _identity(plan.name, plan.service, row.target, plan.site)
+    lines: dict[str, bytes] = {}
+    for metric, labels, value in seen:
+        line = f"{metric}{{{identity}{_more(labels) if labels else ''}}} {_number(value)}\n".encode()
+        lines[metric] = lines[metric] + line if metric in lines else line
+    return lines
+
+
+@lru_cache(maxsize=IDENTITIES_KEPT_MAX)
+def _identity(probe: str, service: str, target: str, site: str) -> str:
+    """Return the labels that every line of a target has."""
+    values = (probe, service, shown(target), site)
+    return ",".join(f'{name}="{escape(value)}"' for name, value in zip(IDENTITY, values, strict=True))
+
+
+@lru_cache(maxsize=LABELS_KEPT_MAX)
+def _more(labels: Labels) -> str:
+    """Return further labels, each with a comma before it."""
+    return "".join(f',{_label(name)}="{escape(text)}"' for name, text in labels)
+
+
+@lru_cache(maxsize=LABELS_KEPT_MAX)
+def _phase(name: str) -> Labels:
+    """Return the label of a phase."""
+    return (("phase", name),)
+
+
+def mark_muted(row: Row) -> None:
+    """Bring the line that says whether a target is muted in line with what it is now; the others stay."""
+    now = write_known_lines(row)
+    row.chunks.pop("probe_muted", None)
+    if "probe_muted" in now:
+        row.chunks["probe_muted"] = now["probe_muted"]
 
 
 def write_known_lines(row: Row) -> dict[str, bytes]:
@@ -94,6 +129,9 @@ def _label(name: str) -> str:
 
 
 def _number(value: float) -> str:
+    if value in ZERO_OR_ONE:  # What most are.
+        return "1" if value else "0"
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
-    return str(int(value)) if value.is_integer() and abs(value) < EXACT_MAX else repr(value)
+    whole = int(value)
+    return str(whole) if whole == value and abs(value) < EXACT_MAX else repr(float(value))

@@ -35,7 +35,7 @@ def remaining(incidents: Iterable[Incident], directory: Directory, now: datetime
     Of what is late it is the time since, below nothing. A clock that stands still keeps what it had left.
     """
     least: dict[tuple[str, ...], float] = {}
-    for state in incidents:
+    for state in (one for one in incidents if one.kind == "incident"):
         for one in state.clocks.values():
             if one.ended_at is None and state.active:
                 key = (state.service, state.priority, one.deadline.clock)

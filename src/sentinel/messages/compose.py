@@ -7,16 +7,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sentinel.channels.base import Message
+from sentinel.channels.base import Attached, Message
 from sentinel.core.model import Person
 from sentinel.messages import mail, sms
 from sentinel.messages.catalogue import Voice
 from sentinel.messages.clean import clean, one_line
 from sentinel.messages.notice import Notice
-from sentinel.messages.wording import NAME_MAX_CHARS, TEXT_MAX_CHARS, Wording
+from sentinel.messages.wording import NAME_MAX_CHARS, OF_ACTIONS, OF_CHANGES, TEXT_MAX_CHARS, Wording
 
 # What may be the first mail of an incident that this person gets: its subject does not begin with "Re:".
-BEGINNINGS: Final = frozenset({"opened", "escalated", "exhausted", "unanswered", "handover", "receipt", "test"})
+BEGINNINGS: Final = frozenset(
+    {"opened", "escalated", "called", "at_risk", "overdue", "unresolved"}
+    | {"exhausted", "unanswered", "handover", "matrix", "receipt", "report", "test"}
+)
 
 
 def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
@@ -25,7 +28,7 @@ def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
     ``to`` is the address the channel will use; ``site`` names the organisation in the mail's foot. The same notice
     always gives the same message.
     """
-    wording = Wording(notice, Voice(person.language, ZoneInfo(person.timezone)))
+    wording = Wording(notice, Voice(person.language, ZoneInfo(person.timezone), notice.category))
     site = one_line(site, NAME_MAX_CHARS)
     return Message(
         id=notice.id,
@@ -37,17 +40,23 @@ def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
         html=mail.html(wording, site),
         sms=sms.write(wording),
         thread=notice.incident or notice.id,
-        first_in_thread=notice.kind in BEGINNINGS,
+        first_in_thread=notice.kind in BEGINNINGS | OF_CHANGES or _of_problem(notice),
         priority=notice.priority or "",
         at=notice.at,
         facts=_facts(notice),
+        attachments=tuple(Attached(one.name, one.content_type, one.content) for one in notice.attachments),
     )
+
+
+def _of_problem(notice: Notice) -> bool:
+    """Tell whether it is about an action of a problem: nothing else was ever sent about that."""
+    return notice.kind in OF_ACTIONS and notice.opened_at is None
 
 
 def _facts(notice: Notice) -> dict[str, Any]:
     """Return the notice for machines: the links that let one person act are left out."""
     facts: dict[str, Any] = _harmless(msgspec.to_builtins(notice))
-    del facts["ack_url"]
+    del facts["ack_url"], facts["attachments"]
     return facts
 
 

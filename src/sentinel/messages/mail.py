@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -25,6 +25,11 @@ def _template() -> Template:
     return environment.get_template("mail.html.j2")
 
 
+def render(**blanks: Any) -> str:
+    """Fill in the page that every mail is: no image, no script, nothing fetched; readable in light and dark."""
+    return _template().render(**blanks)
+
+
 def subject(wording: Wording) -> str:
     """Return the subject: the same for every mail of an incident, but for a mark when it is over."""
     notice = wording.notice
@@ -43,7 +48,7 @@ def text(wording: Wording, site: str) -> str:
     """Return the text part; its first line is what a list of mails previews."""
     colon = wording.voice.word("colon")
     blocks = [wording.lead, headline(wording), wording.text]
-    links = [fact for fact in (wording.action(), wording.page()) if fact]
+    links = [fact for fact in (wording.action(), wording.call(), wording.page()) if fact]
     blocks.append("\n".join(f"{fact.label}{colon}{fact.value}" for fact in links))
     blocks.append("\n".join(f"{fact.label}{colon}{fact.value}" for fact in wording.facts()))
     latest = [f"- {when}{colon}{what}" for when, what in wording.timeline()]
@@ -57,8 +62,8 @@ def html(wording: Wording, site: str) -> str:
     notice = wording.notice
     tone = "over" if notice.kind in {"recovered", "closed"} else notice.priority or ""
     light, dark = COLOURS.get(tone, CALM)
-    action, page = wording.action(), wording.page()
-    return _template().render(
+    action, page = wording.action() or wording.call(), wording.page()
+    return render(
         language=wording.voice.language,
         subject=subject(wording),
         lead=wording.lead,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
 
 from sentinel.core.model import CauseClass, Kind, Level, Priority, Severity
-from sentinel.core.sla import Clock
+from sentinel.core.sla import ClockName
+from sentinel.messages.status import Status
 
 NoticeKind = Literal[
     "opened",
     "escalated",
+    "called",
+    "at_risk",
+    "overdue",
+    "unresolved",
     "repeated",
     "acknowledged",
     "recovered",
@@ -36,11 +41,54 @@ NoticeKind = Literal[
     "target_warned",
     "target_missed",
     "outage",
+    "integrity",
     "routed",
     "receipt",
     "recurring",
     "unexplained",
     "flapping",
+    "matrix",
+    "planned",
+    "refused",
+    "crisis_proposed",
+    "crisis_declined",
+    "crisis_opened",
+    "crisis_closed",
+    "crisis_request",
+    "crisis_cell",
+    "crisis_plan",
+    "p1_opened",
+    "step_due",
+    "step_late",
+    "update",
+    "update_reminder",
+    "update_late",
+    "drp_yes",
+    "drp_no",
+    "drp_late",
+    "drp_started",
+    "t0_corrected",
+    "level_activated",
+    "cell_joined",
+    "change_attached",
+    "change_approved",
+    "report",
+    "change_linked",
+    "change_announced",
+    "change_started",
+    "change_finished",
+    "change_failing",
+    "change_overrun",
+    "change_cancelled",
+    "change_stopped",
+    "review_due",
+    "review_reminded",
+    "review_overdue",
+    "review_final",
+    "action_added",
+    "action_done",
+    "action_reminded",
+    "action_late",
     "test",
 ]
 
@@ -52,6 +100,14 @@ class TimelineLine(msgspec.Struct, frozen=True):
     text: str
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that goes with a message; its content is text."""
+
+    name: str
+    content_type: Literal["text/html", "text/csv"]
+    content: str
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell one person about an incident.
 
@@ -60,9 +116,13 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     ``text`` is what they said: a note, a resolution, a reason; for ``merged`` and ``absorbed`` it is the number
     of the other incident.
     ``whom`` is who is waited on; ``clock``, ``percent`` and ``due_at`` are those of a target that is late or soon will
-    be; ``count`` is how many incidents or changes there were.
+    be; ``count`` is how many incidents or changes there were; ``agreed_on`` the day on which a request, or
+    an action, is to be done. ``problem`` is the record of a fault that is known, ``known_workaround`` how to get round it.
+    ``subject`` is what a message of a crisis is about: a step, a trigger, a change, by its id, ``subject_name`` its own
+    title if it has one; ``status`` is what a status message says, ``call_url`` leads to the call of an open crisis.
     ``acknowledge_by``, ``workaround_by`` and ``resolve_by`` are targets, when there are any. A ``test`` and a
-    ``handover`` need no incident; a ``handover`` lasts from ``since`` to ``until``.
+    ``handover`` need no incident; a ``handover`` lasts from ``since`` to ``until``. A ``report`` has its figures in ``text``, and all
+    of it in ``attachments``.
     """
 
     id: str
@@ -85,7 +145,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str = ""
     step: int = 0
     whom: str = ""
-    clock: Clock | None = None
+    clock: ClockName | None = None
     percent: float = 0
     count: int = 0
     due_at: datetime | None = None
@@ -96,6 +156,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     ack_url: str = ""
     incident_url: str = ""
     runbook: str = ""
+    problem: str = ""
+    known_workaround: str = ""
     ticket: str = ""
+    agreed_on: date | None = None
     sequence: int = 0
     timeline: tuple[TimelineLine, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    call_url: str = ""
+    subject: str = ""
+    subject_name: str = ""
+    status: Status | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sentinel.messages import gsm7
+from sentinel.messages.clean import one_line
 from sentinel.messages.gsm7 import Part
 from sentinel.messages.wording import Wording
 
@@ -21,18 +22,25 @@ def write(wording: Wording) -> str:
 
     A link is whole or absent: one too long for what the head leaves is left out.
     """
-    address = wording.action() or wording.page()
+    address = wording.action() or wording.call() or wording.page()
     detail = wording.detail[:DETAIL_MAX_CHARS] if wording.asking else ""
     parts = [
         Part(_head(wording) + ("" if detail else ".")),
         Part(detail, gives=4, around=("(", ").")),
         Part(wording.sentence("sms"), gives=2),
+        Part(_known(wording), gives=3),
         Part(wording.text[:TEXT_MAX_CHARS], gives=3),
         Part(wording.ask("sms_take_charge_by"), gives=2, whole=True),
         Part(_link(address.link if address else ""), gives=1, whole=True),
         Part(gsm7.cut(gsm7.fold(wording.notice.incident), gsm7.SHORTEST_CUT_SEPTETS)),
     ]
     return gsm7.fit(parts)
+
+
+def _known(wording: Wording) -> str:
+    """Return how to get round a known fault, to who is asked to act."""
+    known = one_line(wording.notice.known_workaround, DETAIL_MAX_CHARS) if wording.asking else ""
+    return f"{wording.notice.problem}{wording.voice.word('colon_sms')}{known.rstrip('.')}." if known else ""
 
 
 def _head(wording: Wording) -> str:

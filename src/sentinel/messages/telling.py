@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from sentinel.core import events as e
 from sentinel.core.effects import Notify
@@ -12,6 +13,7 @@ from sentinel.core.escalation import UNANSWERED
 from sentinel.core.model import Directory
 from sentinel.core.sla import Clock
 from sentinel.core.state import Incident
+from sentinel.messages import crises, escalated, reviews
 from sentinel.messages.notice import Notice, NoticeKind
 
 # What kind of notice each event is to whom it tells. Some events have several kinds.
@@ -35,7 +37,11 @@ KINDS: dict[type[e.Happened], NoticeKind] = {
     e.TargetWarned: "target_warned",
     e.TargetMissed: "target_missed",
     e.OutageExceeded: "outage",
+    e.IntegrityLost: "integrity",
     e.Flapped: "flapping",
+    e.Scheduled: "planned",
+    e.Declined: "refused",
+    e.ChangeLinked: "change_linked",
 }
 
 _encoder = msgspec.json.Encoder()
@@ -52,13 +58,14 @@ def notice(state: Incident, notify: Notify, *, directory: Directory, services: d
     failing = state.failing()
     signal = failing[-1] if failing else next(iter(state.signals.values())).signal
     text = state.asked if isinstance(event, e.Reminded) else _text(event)
-    return Notice(
+    title, service = _about(state, event)
+    found = Notice(
         id=notify.message,
         kind=_kind(state, event),
         at=event.at,
         incident=state.number,
-        title=state.title,
-        service=services.get(state.service, state.service),
+        title=title,
+        service=services.get(service, service),
         priority=state.priority,
         level=state.level,
         severity=state.severity,
@@ -70,11 +77,11 @@ def notice(state: Incident, notify: Notify, *, directory: Directory, services: d
         by=_name(getattr(event, "by", ""), directory),
         text=text,
         assignee=_name(state.acknowledged_by, directory),
-        step=event.step if isinstance(event, e.Escalated) else 0,
+        step=event.place if isinstance(event, e.Escalated) else 0,
         whom=_name(state.waits_for, directory),
-        clock=event.clock if isinstance(event, e.TargetWarned | e.TargetMissed) else None,
+        clock=event.clock if isinstance(event, e.TargetWarned | e.TargetMissed | e.Escalated) else None,
         percent=event.percent if isinstance(event, e.TargetWarned) else 0,
-        due_at=event.due_at if isinstance(event, e.TargetWarned | e.TargetMissed) else None,
+        due_at=_falls_due(state, event),
         count=_count(event),
         category=state.kind,
         acknowledge_by=_due(state, "ack"),
@@ -82,18 +89,31 @@ def notice(state: Incident, notify: Notify, *, directory: Directory, services: d
         resolve_by=_due(state, "resolve"),
         incident_url=f"{url.rstrip('/')}/incidents/{state.number}" if url else "",
         runbook=state.plan.runbook,
+        problem=state.known.number if state.known else "",
+        known_workaround=state.known.workaround if state.known else "",
         ticket=state.ticket,
+        agreed_on=state.agreed_on,
         sequence=notify.sequence,
     )
+    shown = _retold(state, event) if isinstance(event, e.NotTold | e.Bounced) else event
+    said = crises.fields_of(state, shown, directory) or reviews.fields_of(state, shown, directory, url)
+    if crises.kind_of(shown) and found.incident_url:
+        said["incident_url"] = f"{found.incident_url}/crisis"
+    return replace(found, **said) if said else found
+
+
+def _about(state: Incident, event: e.Event) -> tuple[str, str]:
+    """Return the title and the service: who is told what a cause took in listens to that service (rule SRC-8)."""
+    if isinstance(event, e.SignalJoined) and event.plan is not None:
+        return event.signal.title, event.signal.service
+    return state.title, state.service
 
 
 def _kind(state: Incident, event: e.Event) -> NoticeKind:
-    if isinstance(event, e.NotTold):
+    if isinstance(event, e.NotTold | e.Bounced):
         event = _retold(state, event)
     if isinstance(event, e.Escalated):
-        if event.repeat:
-            return "repeated"
-        return "opened" if event.step == 0 else "escalated"
+        return escalated.kind_of(state, event)
     if isinstance(event, e.Held):
         return "held" if event.on else "released"
     if isinstance(event, e.Exhausted) and event.why == UNANSWERED:
@@ -102,11 +122,16 @@ def _kind(state: Incident, event: e.Event) -> NoticeKind:
         return "receipt" if event.path == "receipt" else "routed"
     if isinstance(event, e.ProblemProposed):
         return "recurring" if event.count else "unexplained"
-    return KINDS.get(type(event), "opened")
+    return crises.kind_of(event) or reviews.kind_of(event) or KINDS.get(type(event), "opened")
 
 
-def _retold(state: Incident, missed: e.NotTold) -> e.Event:
+def _retold(state: Incident, missed: e.NotTold | e.Bounced) -> e.Event:
     """A message by another way says that the incident is as it is now."""
+    crisis = crises.as_now(state, missed.at)
+    if crisis is not None:
+        return crisis
+    if (owed := reviews.as_now(state, missed.at)) is not None:
+        return owed
     if state.phase == "resolved":
         return e.Resolved(at=missed.at, by=state.resolved_by, text=state.resolution, close_by=missed.at)
     return e.Escalated(at=missed.at, step=0, repeat=0, due_at=missed.at, why="")
@@ -124,13 +149,23 @@ def _text(event: e.Event) -> str:
             return ask
         case e.Reopened(why=why) | e.Closed(why=why) | e.Recategorised(why=why):
             return why
-        case e.Cascaded(by=by, why=why) if by:
+        case e.Cascaded(by=by, why=why) | e.Escalated(by=by, why=why) if by:
             return why
+        case e.Scheduled(text=text) | e.Declined(why=text):
+            return text
         case e.Merged(into=into):
             return into
         case e.Absorbed(number=number):
             return number
-    return ""
+        case e.ChangeLinked(change=change, title=title):
+            return f"{change} {title}".strip()
+    return crises.text_of(event)
+
+
+def _falls_due(state: Incident, event: e.Event) -> datetime | None:
+    if isinstance(event, e.Escalated):
+        return escalated.due_of(state, event)
+    return event.due_at if isinstance(event, e.TargetWarned | e.TargetMissed) else None
 
 
 def _due(state: Incident, clock: Clock) -> datetime | None:

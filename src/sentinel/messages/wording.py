@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sentinel.messages.catalogue import Voice
 from sentinel.messages.clean import clean, one_line
 from sentinel.messages.notice import Notice
+from sentinel.messages.status import draft
 
 SERVICE_MAX_CHARS: Final = 80
 TITLE_MAX_CHARS: Final = 160
@@ -21,15 +22,25 @@ TIMELINE_MAX_LINES: Final = 3
 # What a sentence may have blanks for.
 BLANKS: Final = (
     *("by", "at", "age", "outage", "step", "level", "priority", "text", "when"),
-    *("whom", "clock", "percent", "count", "due"),
+    *("whom", "clock", "percent", "count", "due", "day", "subject"),
 )
 
 # The kinds that ask somebody to act; all others only tell.
 ASKING: Final = frozenset(
     {"opened", "escalated", "repeated", "reopened", "exhausted", "unanswered", "raised", "cascaded", "routed"}
+    | {"called", "at_risk", "overdue"}
 )
+# What is said of a crisis's own beginning; other messages of it are about steps and changes.
+ABOUT_TRIGGERS: Final = frozenset({"crisis_proposed", "crisis_opened"})
 # Who is with the customer needs no instructions of the provider's.
 FOR_CUSTOMERS: Final = frozenset({"receipt"})
+# What is said after an incident: of the report on it, and of actions.
+OF_REPORTS: Final = frozenset({"review_due", "review_reminded", "review_overdue", "review_final"})
+OF_ACTIONS: Final = frozenset({"action_added", "action_done", "action_reminded", "action_late"})
+# What is said of planned changes: they have no incident, and begin and end.
+OF_CHANGES: Final = frozenset(
+    f"change_{what}" for what in ("announced", "started", "finished", "failing", "overrun", "cancelled", "stopped")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +105,29 @@ class Wording:
     @property
     def text(self) -> str:
         """What somebody wrote; nothing when the first sentence says it already."""
-        return "" if self.notice.kind in {"merged", "absorbed"} else clean(self.notice.text, TEXT_MAX_CHARS)
+        if self.notice.status is not None and not self.notice.text:
+            return clean(draft(self.notice.status, self.voice, self.notice.at), TEXT_MAX_CHARS)
+        return "" if self.notice.kind in {"merged", "absorbed", "change_linked"} else clean(self.notice.text, TEXT_MAX_CHARS)
+
+    @property
+    def subject(self) -> str:
+        """What a message of a crisis is about: a step, a trigger, a change, as people call it."""
+        known = self.voice.named("triggers" if self.notice.kind in ABOUT_TRIGGERS else "steps", self.notice.subject)
+        return one_line(self.notice.subject_name or known or self.notice.subject, NAME_MAX_CHARS)
 
     @property
     def when(self) -> str:
         """Since when, or from when to when once it is over."""
         notice, say = self.notice, self.voice.phrase
+        if notice.category == "request" or notice.kind == "matrix":
+            return ""  # Nothing is out of order since then.
         if notice.kind == "test":
             return say("at", notice.at, notice.at)
+        if notice.kind in {"report", *OF_REPORTS, *OF_ACTIONS}:
+            return ""  # Its title says which period it is about.
         since = notice.since or notice.opened_at or notice.at
+        if notice.kind in OF_CHANGES:
+            return self.voice.span(since, notice.until or notice.at, notice.at)
         if notice.kind in {"recovered", "handover"}:
             until = notice.until or notice.at
             return f"{say('from', since, until)} {say('to', until, since)}"
@@ -111,7 +136,7 @@ class Wording:
     @property
     def asking(self) -> bool:
         """Whether the reader is asked to take charge."""
-        return self.notice.kind in ASKING and not self.notice.assignee
+        return self.notice.kind in ASKING and not self.notice.assignee and self.notice.category == "incident"
 
     def sentence(self, key: str) -> str:
         """Return the sentence of this kind under ``lead`` or ``sms``, naming who did it when that is known."""
@@ -128,11 +153,13 @@ class Wording:
             "priority": notice.priority or "-",
             "text": one_line(notice.text, NAME_MAX_CHARS),
             "when": self.when,
-            "whom": one_line(notice.whom, NAME_MAX_CHARS),
+            "whom": one_line(self.voice.awaited(notice.whom), NAME_MAX_CHARS),
             "clock": self.voice.name("clocks", notice.clock) if notice.clock else "",
             "percent": f"{notice.percent:g}",
             "count": str(notice.count),
+            "day": self.voice.day(notice.agreed_on) if notice.agreed_on else "",
             "due": self.voice.phrase("at", notice.due_at, notice.at) if notice.due_at else "",
+            "subject": self.subject,
         }
         return self.voice.kind(notice.kind, shape, **values)
 
@@ -160,24 +187,34 @@ class Wording:
     def page(self) -> Fact | None:
         """Return the link to the incident."""
         address = link(self.notice.incident_url)
-        return Fact(self.voice.word("see_incident"), address, address) if address else None
+        key = "see_changes" if self.notice.kind in OF_CHANGES else "see_incident"
+        key = "see_report" if self.notice.kind in OF_REPORTS else "see_actions" if self.notice.kind in OF_ACTIONS else key
+        return Fact(self.voice.word(key), address, address) if address else None
+
+    def call(self) -> Fact | None:
+        """Return the link to the call of an open crisis."""
+        address = link(self.notice.call_url)
+        return Fact(self.voice.word("join_call"), address, address) if address else None
 
     def facts(self) -> list[Fact]:
         """Return the table of facts, without the rows that are not known."""
         notice, voice = self.notice, self.voice
-        if notice.kind in {"test", "handover"}:
+        if notice.kind in {"test", "handover", "matrix", "report", *OF_CHANGES, *OF_ACTIONS}:
             return []
-        rows = [("detail", self.detail), ("service", self.service)]
-        if notice.kind in FOR_CUSTOMERS:
+        rows = [("detail", self.detail), *self._known(), ("service", self.service)]
+        request = notice.category == "request"
+        if notice.kind in FOR_CUSTOMERS or request:
             rows += [("category", voice.name("categories", notice.category)), ("priority", notice.priority or "")]
-        if notice.severity and notice.level:
+        if request:
+            rows.append(("agreed_on", voice.day(notice.agreed_on) if notice.agreed_on else ""))
+        elif notice.severity and notice.level:
             severity = voice.name("severities", notice.severity)
             rows.append(("severity", voice.word("severity_level", severity=severity, level=notice.level)))
         elif notice.level:
             rows.append(("level", str(notice.level)))
         if notice.cause_class:
             rows.append(("cause_class", voice.name("cause_classes", notice.cause_class)))
-        moments = ("since", "opened_at", "acknowledge_by", "workaround_by", "resolve_by")
+        moments = (*(() if request else ("since",)), "opened_at", "acknowledge_by", "workaround_by", "resolve_by")
         rows += [(key, voice.long(moment)) for key in moments if (moment := getattr(notice, key))]
         rows.append(("assignee", one_line(notice.assignee, NAME_MAX_CHARS) or (voice.word("nobody") * self.asking)))
         rows += [
@@ -185,6 +222,16 @@ class Wording:
             ("runbook", "" if notice.kind in FOR_CUSTOMERS else one_line(notice.runbook, LINK_MAX_CHARS)),
         ]
         return [Fact(voice.word(key), value, link(value)) for key, value in rows if value]
+
+    def _known(self) -> list[tuple[str, str]]:
+        """Return what is known of a fault that has come again; who is with the customer reads it in our own words."""
+        notice = self.notice
+        if not notice.problem or notice.kind in FOR_CUSTOMERS:
+            return []
+        return [
+            ("problem", one_line(notice.problem, NAME_MAX_CHARS)),
+            ("known_workaround", one_line(notice.known_workaround, DETAIL_MAX_CHARS)),
+        ]
 
     def timeline(self) -> list[tuple[str, str]]:
         """Return the last lines of the timeline, each with its moment."""

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 # The name people write, and the module that holds its KIND.
 KINDS = {
     "dns": "sentinel.probes.dns",
+    "domain": "sentinel.probes.domain",
     "exec": "sentinel.probes.exec",
     "expiry": "sentinel.probes.expiry",
     "heartbeat": "sentinel.probes.heartbeat",
     "http": "sentinel.probes.http",
     "icmp": "sentinel.probes.icmp",
+    "prometheus": "sentinel.probes.prometheus",
     "scenario": "sentinel.probes.scenario",
+    "smtp": "sentinel.probes.smtp",
     "tcp": "sentinel.probes.tcp",
     "tls": "sentinel.probes.tls",
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -56,13 +58,18 @@ class Sight:
     policy: TargetPolicy
     samples: dict[tuple[str, Labels], float] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
-    facts: list[str] = field(default_factory=list)
     value: float | None = None
     started: float = field(default_factory=time.perf_counter)
     now: datetime = field(kw_only=True)
     since: datetime | None = None
     heard_at: datetime | None = None
     heard_fail: str = ""
+    _facts: list[str | Callable[[], str]] = field(default_factory=list)
+
+    @property
+    def facts(self) -> list[str]:
+        """What was seen, in the order it was said."""
+        return [text if isinstance(text, str) else text() for text in self._facts]
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -77,13 +84,46 @@ class Sight:
         """Record a sample; a later one of the same name and labels replaces it."""
         self.samples[(metric, tuple(labels.items()))] = float(value)
 
-    def fact(self, text: str) -> None:
-        """Say what was seen, for the person who debugs."""
-        self.facts.append(text)
+    def fact(self, text: str | Callable[[], str]) -> None:
+        """Say what was seen, for the person who debugs; what costs something to say is said when somebody reads it."""
+        self._facts.append(text)
 
     def left_s(self) -> float:
         """Return the seconds that are left of the time limit; never negative."""
         return max(0.0, self.timeout_s - (time.perf_counter() - self.started))
+
+
+class Limit:
+    """Ends the block with TimeoutError after so many seconds, as asyncio.timeout does, at a quarter of its cost.
+
+    Every attempt of every probe stands in one: ``with``, not ``async with``. As with ``asyncio.timeout``, a task
+    that is cancelled from outside in the same moment stays cancelled.
+    """
+
+    __slots__ = ("_before", "_expired", "_handle", "_seconds", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._expired = False
+
+    def __enter__(self) -> Self:
+        task = asyncio.current_task()
+        assert task is not None, "a time limit is set on a task"
+        self._task = task
+        self._before = task.cancelling()
+        self._handle = asyncio.get_running_loop().call_later(self._seconds, self._expire)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._handle.cancel()
+        if self._expired and self._task.uncancel() <= self._before and kind is asyncio.CancelledError:
+            raise TimeoutError from error
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
 
 
 @dataclass(frozen=True, slots=True)

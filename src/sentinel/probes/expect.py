@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -127,6 +129,19 @@ class HttpExpect(BaseModel):
         )
         return (*wanted, *unwanted)
 
+    @cached_property
+    def checks(self) -> tuple[Callable[[HttpExpect, Answer], None], ...]:
+        """The checks that have something to check, in their order."""
+        asked = {
+            _status: True,
+            _headers: self.header_rules() or self.header_absent,
+            _body: self.body_contains or self.body_not_contains or self.body_matches or self.body_not_matches,
+            _json: self.json_,
+            _protocol: self.http_version or self.final_url is not None or self.tls is not None,
+            _duration: self.max_duration is not None,
+        }
+        return tuple(check for check, wanted in asked.items() if wanted)
+
     @field_validator("json_")
     @classmethod
     def _paths(cls, value: dict[str, Wanted]) -> dict[str, Wanted]:
@@ -142,7 +157,7 @@ def judge(expect: HttpExpect, answer: Answer) -> None:
     Raises:
         Failed: the first thing that is not as expected; the reason is the name of the check.
     """
-    for check in (_status, _headers, _body, _json, _protocol, _duration):
+    for check in expect.checks:
         check(expect, answer)
 
 

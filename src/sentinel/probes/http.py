@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -11,7 +12,7 @@ from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.expect import REGEX_REASONS, HttpExpect, judge
 from sentinel.probes.http_answer import AT_FIRST_0, REASONS, check_cert
 from sentinel.probes.http_fetch import Session
-from sentinel.probes.http_message import link_of
+from sentinel.probes.http_message import Request, link_of
 from sentinel.probes.http_options import Payload, WebOptions, check_link
 from sentinel.probes.targets import TARGETS_MAX, check_targets
 
@@ -34,6 +35,19 @@ class HttpOptions(WebOptions, Payload):
             check_link(text)
         return self
 
+    def asked_of(self, target: str) -> Request:
+        """Return the request of a target, which is the same at each run."""
+        found = self._made.get(target)
+        if found is None:
+            found = self.request(self.method or self.usual_method, link_of(target), self)
+            if len(self._made) < TARGETS_MAX:
+                self._made[target] = found
+        return found
+
+    @cached_property
+    def _made(self) -> dict[str, Request]:
+        return {}
+
     def targets(self) -> tuple[str, ...]:
         """Name each address."""
         return (self.url,) if self.url is not None else self.many
@@ -45,11 +59,9 @@ async def run(options: HttpOptions, sight: Sight) -> None:
     Raises:
         Failed: one of ``REASONS``.
     """
-    for metric in AT_FIRST_0:
-        sight.gauge(metric, 0)
-    link = link_of(sight.target)
+    sight.samples |= AT_FIRST_0
     with Session(sight, options.settings) as session:
-        answer = await session.fetch(options.request(options.method or options.usual_method, link, options))
+        answer = await session.fetch(options.asked_of(sight.target))
         try:
             judge(options.expect, answer)
         except Failed as failure:

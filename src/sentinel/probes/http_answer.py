@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sentinel.probes import tlsinfo
-from sentinel.probes.base import Failed, Sight
+from sentinel.probes.base import Failed, Labels, Sight
 from sentinel.probes.expect import HttpExpect
 from sentinel.probes.http_fetch import Session
 from sentinel.probes.http_message import Answer
@@ -15,15 +15,15 @@ REASONS = frozenset(
     }
 )  # fmt: skip
 # Present from the start, so that a failed run shows 0 and not the last good value.
-AT_FIRST_0 = (
-    "probe_failed_due_to_regex",
-    "probe_http_content_length",
-    "probe_http_redirects",
-    "probe_http_ssl",
-    "probe_http_status_code",
-    "probe_http_uncompressed_body_length",
-    "probe_http_version",
-)
+AT_FIRST_0: dict[tuple[str, Labels], float] = {
+    ("probe_failed_due_to_regex", ()): 0.0,
+    ("probe_http_content_length", ()): 0.0,
+    ("probe_http_redirects", ()): 0.0,
+    ("probe_http_ssl", ()): 0.0,
+    ("probe_http_status_code", ()): 0.0,
+    ("probe_http_uncompressed_body_length", ()): 0.0,
+    ("probe_http_version", ()): 0.0,
+}
 
 
 def check_cert(sight: Sight, session: Session, answer: Answer, expect: HttpExpect) -> None:

@@ -7,6 +7,7 @@ Works the same in asyncio and uvloop. Nothing here knows of probes: a caller pre
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from functools import cache
 from pathlib import Path
@@ -15,11 +16,18 @@ from weakref import WeakKeyDictionary
 
 import pycurl
 
+from sentinel.probes.readiness import READ, WRITE, readiness
+
 # Where distributions keep the authorities, for a Python that was built elsewhere and does not know.
 CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
-READS = (pycurl.POLL_IN, pycurl.POLL_INOUT)
-WRITES = (pycurl.POLL_OUT, pycurl.POLL_INOUT)
+WATCHED = {
+    pycurl.POLL_NONE: 0,
+    pycurl.POLL_IN: READ,
+    pycurl.POLL_OUT: WRITE,
+    pycurl.POLL_INOUT: READ | WRITE,
+}
+EARLY_S = 0.001  # A loop's clock counts milliseconds; libcurl asks again when it was woken too early.
 
 
 class TransferError(Exception):
@@ -32,14 +40,17 @@ class TransferError(Exception):
 
 
 class Engine:
-    """One multi handle and the descriptors it wants watched."""
+    """One multi handle, its timer, and the descriptors it wants watched."""
 
     def __init__(self) -> None:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._running: dict[Any, asyncio.Future[None]] = {}
+        self._readiness = readiness()
+        self._due_s = math.inf  # When libcurl wants to be woken, on the loop's clock.
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_s = math.inf
 
     def __len__(self) -> int:
         """Count the transfers under way."""
@@ -55,6 +66,8 @@ class Engine:
         self._running[curl] = done
         self._multi.add_handle(curl)
         try:
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)  # Begins at once, not in the loop's next turn.
+            self._collect()
             await done
         finally:
             del self._running[curl]
@@ -62,29 +75,50 @@ class Engine:
 
     def _on_socket(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         """Watch a descriptor as libcurl asks; it says REMOVE before it closes one."""
-        loop = asyncio.get_running_loop()
-        if what in READS:
-            loop.add_reader(descriptor, self._act, descriptor, pycurl.CSELECT_IN)
+        if what == pycurl.POLL_REMOVE:
+            self._readiness.forget(descriptor)
         else:
-            loop.remove_reader(descriptor)
-        if what in WRITES:
-            loop.add_writer(descriptor, self._act, descriptor, pycurl.CSELECT_OUT)
-        else:
-            loop.remove_writer(descriptor)
+            self._readiness.watch(descriptor, WATCHED[what], self._ready)
 
     def _on_timer(self, timeout_ms: int) -> None:
-        """Wake libcurl later; it must not be called back from here, not even for a time-out of 0."""
+        """Remember when libcurl wants to be woken; it must not be called back from here, not even for a time-out of 0.
+
+        It changes its mind several times a transfer, and mostly for something later: a timer that rings too early is
+        cheaper than a new one each time.
+        """
+        if timeout_ms < 0:
+            self._due_s = math.inf
+            return
+        loop = asyncio.get_running_loop()
+        self._due_s = loop.time() + timeout_ms / 1000
+        if self._due_s < self._timer_s:
+            self._arm(loop)
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = (
-            None
-            if timeout_ms < 0
-            else asyncio.get_running_loop().call_later(timeout_ms / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
-        )
+        self._timer_s = self._due_s
+        self._timer = loop.call_at(self._due_s, self._ring)
 
-    def _act(self, descriptor: int, events: int) -> None:
-        """Let libcurl work on what happened, and settle the transfers that ended by it."""
-        self._multi.socket_action(descriptor, events)
+    def _ring(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer, self._timer_s = None, math.inf
+        if loop.time() >= self._due_s - EARLY_S:
+            self._due_s = math.inf
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            self._collect()
+        if self._due_s < self._timer_s:
+            self._arm(loop)
+
+    def _ready(self, descriptor: int, events: int) -> None:
+        """Let libcurl work on what happened to a descriptor."""
+        reads = pycurl.CSELECT_IN if events & ~WRITE else 0
+        writes = pycurl.CSELECT_OUT if events & ~READ else 0
+        self._multi.socket_action(descriptor, reads | writes)
+        self._collect()
+
+    def _collect(self) -> None:
+        """Settle the transfers that have ended."""
         left = 1
         while left:
             left, good, bad = self._multi.info_read()

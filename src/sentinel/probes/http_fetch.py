@@ -8,6 +8,7 @@ import ssl
 import time
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,16 +17,25 @@ import pycurl
 from sentinel.probes import net, tlsinfo
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.http_client import TransferError, engine
-from sentinel.probes.http_handle import Handshake, Hop, only_connect, prepare
+from sentinel.probes.http_handle import Dress, Handshake, Hop, only_connect, prepare, shelf
 from sentinel.probes.http_message import KEEPS_METHOD, REDIRECTS, Answer, Link, Request, Settings
 from sentinel.probes.http_sink import Sink
 
-PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+NO_TIME = dict.fromkeys(("resolve", "connect", "tls", "processing", "transfer"), 0.0)
+TIMES = (
+    pycurl.NAMELOOKUP_TIME_T,
+    pycurl.CONNECT_TIME_T,
+    pycurl.APPCONNECT_TIME_T,
+    pycurl.STARTTRANSFER_TIME_T,
+    pycurl.TOTAL_TIME_T,
+)
 
 # libcurl gives up this much before the caller does, so that the failure can say what it was waiting for.
 MARGIN_S = 0.02
 SECOND_LOOK_MAX_S = 3.0
 CHAIN_MAX_CERTS = 16
+MOMENTS_KEPT_MAX = 4096
+DATE_MAX_CHARS = 64
 
 VERSIONS = {
     pycurl.CURL_HTTP_VERSION_1_0: "1.0",
@@ -57,7 +67,8 @@ class Session:
     def __init__(self, sight: Sight, settings: Settings) -> None:
         self._sight = sight
         self._settings = settings
-        self._curl: Any = pycurl.Curl()
+        self._curl: Any = None
+        self._dress: Dress | None = None  # Nothing when the handle has become a special one, or none is held.
         self._chain: list[bytes] = []
         self._first_host = ""
 
@@ -67,7 +78,9 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._curl.close()
+        if self._curl is None:
+            return
+        shelf.give_back(self._curl, self._dress if kind is None else None)
 
     @property
     def chain(self) -> list[bytes]:
@@ -76,6 +89,8 @@ class Session:
 
     def cookies(self) -> dict[str, str]:
         """Return the cookies held now, a later one hiding an earlier one of its name."""
+        if self._curl is None:
+            return {}
         lines = (line.split("\t") for line in self._curl.getinfo(pycurl.INFO_COOKIELIST))
         return {fields[5]: fields[6] for fields in lines if len(fields) > 6}
 
@@ -93,7 +108,10 @@ class Session:
             leads_on = answer.status in REDIRECTS and location is not None
             self._sight.gauge("probe_http_redirects", redirects + leads_on)
             if location is None or not leads_on or not self._settings.follow:
-                return replace(answer, redirects=redirects, duration_s=time.perf_counter() - began)
+                took_s = time.perf_counter() - began
+                return Answer(
+                    answer.link, answer.status, answer.version, answer.headers, answer.body, redirects, took_s
+                )
             request = self._redirect(request, answer.status, location)
         limit = self._settings.redirects_max
         raise Failed("redirect", f"more than {limit} redirects, the last to {request.link.shown}")
@@ -120,9 +138,12 @@ class Session:
         """Carry out one request, with one checked address."""
         link, sink, handshake = request.link, Sink(self._settings.body_max_bytes), Handshake()
         hop = await self._locate(request)
-        for phase in PHASES:
-            self._sight.phases.setdefault(phase, 0.0)
-        prepare(self._curl, hop, handshake)
+        self._sight.phases = NO_TIME | self._sight.phases
+        if self._curl is None:
+            self._curl, self._dress = shelf.take(hop, handshake)
+        else:
+            self._dress = None
+            prepare(self._curl, hop, handshake)
         self._curl.setopt(pycurl.HEADERFUNCTION, sink.header)
         self._curl.setopt(pycurl.WRITEFUNCTION, sink.write)
         self._chain = []
@@ -140,9 +161,8 @@ class Session:
         same = connected == str(hop.peer) or ipaddress.ip_address(connected) == hop.peer
         assert same, "only the checked address is spoken to"
         answer = self._answer(link, sink)
-        self._sight.fact(
-            f"{request.method} {link.shown}: {answer.status} over HTTP/{answer.version}, {len(answer.body)} bytes"
-        )
+        status, version, size = answer.status, answer.version, len(answer.body)
+        self._sight.fact(lambda: f"{request.method} {link.shown}: {status} over HTTP/{version}, {size} bytes")
         if link.secure:
             self._record_tls(self._curl, handshake, verified=self._settings.tls.verify)
         return answer
@@ -200,8 +220,7 @@ class Session:
 
         After a failed connect libcurl's later times are not 0: the first 0 of connect and TLS decides.
         """
-        names = ("NAMELOOKUP", "CONNECT", "APPCONNECT", "STARTTRANSFER", "TOTAL")
-        lookup, connect, handshake, first, total = (self._curl.getinfo(getattr(pycurl, f"{n}_TIME_T")) for n in names)
+        lookup, connect, handshake, first, total = map(self._curl.getinfo, TIMES)
         ready = handshake if link.secure else connect
         if not connect:
             return self._add("connecting", connect=total - lookup)
@@ -234,14 +253,22 @@ class Session:
 
 def record(sight: Sight, answer: Answer) -> None:
     """Record what an answer, or as much of it as came, says of itself, under blackbox_exporter's names."""
-    sight.gauge("probe_http_status_code", answer.status)
-    sight.gauge("probe_http_ssl", int(answer.link.secure))
-    sight.gauge("probe_http_content_length", answer.length)
-    sight.gauge("probe_http_uncompressed_body_length", len(answer.body))
-    sight.gauge("probe_http_version", float(answer.version))
+    sight.samples |= {
+        ("probe_http_status_code", ()): float(answer.status),
+        ("probe_http_ssl", ()): float(answer.link.secure),
+        ("probe_http_content_length", ()): float(answer.length),
+        ("probe_http_uncompressed_body_length", ()): float(len(answer.body)),
+        ("probe_http_version", ()): float(answer.version),
+    }
     modified = answer.header("last-modified")
     if modified is not None:
         try:
-            sight.gauge("probe_http_last_modified_timestamp_seconds", parsedate_to_datetime(modified).timestamp())
+            sight.gauge("probe_http_last_modified_timestamp_seconds", _moment(modified))
         except (ValueError, OverflowError):
             sight.fact("the header Last-Modified holds no date")
+
+
+@lru_cache(maxsize=MOMENTS_KEPT_MAX)
+def _moment(text: str) -> float:
+    """Read a date of a header, which for most pages is the one of the last time."""
+    return parsedate_to_datetime(text[:DATE_MAX_CHARS]).timestamp()

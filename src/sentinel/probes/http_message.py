@@ -8,9 +8,11 @@ from functools import cached_property, lru_cache
 from typing import Self
 from urllib.parse import quote, urljoin, urlsplit
 
+from sentinel import __version__
 from sentinel.probes.net import Family, literal
 from sentinel.probes.tlscontext import TlsOptions
 
+AGENT = f"Sentinel/{__version__}"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 URL_MAX_CHARS = 8192
 LINKS_KEPT_MAX = 16384
@@ -116,7 +118,7 @@ def _wire_host(host: str) -> str:
     return name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One request. ``headers`` are as written by people; ``secret`` are those that another host must not get."""
 
@@ -125,6 +127,26 @@ class Request:
     headers: tuple[tuple[str, str], ...] = ()
     secret: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+
+    @cached_property
+    def cookie(self) -> bytes:
+        """What is written of cookies; empty for nothing."""
+        return next((value.encode() for name, value in self.headers + self.secret if name.lower() == "cookie"), b"")
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The headers as libcurl takes them, cookies aside."""
+        headers = {name: value for name, value in self.headers + self.secret if name.lower() != "cookie"}
+        named = {name.lower(): name for name in headers}
+        if "host" not in named:
+            headers["Host"] = self.link.authority  # Which the URL may not say, as it carries the TLS server name.
+        headers.setdefault(named.get("user-agent", "User-Agent"), AGENT)
+        if "connection" not in named:
+            headers["Connection"] = "close"
+        # An empty value is written with a semicolon; a colon alone takes away what libcurl adds of its own accord.
+        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+        lines += [f"{name}:" for name in ("Accept", "Content-Type", "Expect") if name.lower() not in named]
+        return [line.encode() for line in lines]
 
     def redirected(self, status: int, link: Link) -> Request:
         """Return the request that follows a redirect (RFC 9110, 15.4); 301 and 302 turn all but HEAD into GET."""
@@ -154,11 +176,15 @@ class Answer:
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header; its name is compared without regard to case."""
-        return next(iter(self.values(name)), None)
+        return self._first.get(name.lower())
 
     def values(self, name: str) -> list[str]:
         """Return every value of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    @cached_property
+    def _first(self) -> dict[str, str]:
+        return {name.lower(): value for name, value in reversed(self.headers)}
 
     @cached_property
     def text(self) -> str:
@@ -178,11 +204,10 @@ class Answer:
         return 0 if self.status in {204, 304} else -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """How to speak to web servers in one run."""
+    """How to speak to web servers in one run. Compared by identity: those that say the same are the same."""
 
-    agent: str
     tls: TlsOptions = DEFAULT_TLS
     prefer: Family = "ip4"
     fallback: bool = True

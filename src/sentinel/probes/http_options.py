@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlencode
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from sentinel import __version__
 from sentinel.config.fields import Count, Flag, Secret, Size, Url, quoted, wrong
 from sentinel.probes.http_message import Link, Request, Settings
 from sentinel.probes.targets import HostOptions
@@ -20,7 +19,7 @@ from sentinel.probes.tlscontext import TlsOptions
 HEADERS_MAX = 50
 REDIRECTS_MAX = 20
 BODY_MAX_BYTES = 64 << 20
-AGENT = f"Sentinel/{__version__}"
+SETTINGS_KEPT_MAX = 1024
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 # What frames a message is libcurl's to say.
@@ -125,9 +124,8 @@ class WebOptions(HostOptions):
 
     @cached_property
     def settings(self) -> Settings:
-        """What the conversation needs to know of these options."""
-        return Settings(
-            agent=AGENT,
+        """What the conversation needs to know of these options; the same object for all that say the same."""
+        return _settings(
             tls=self.tls,
             prefer=self.ip_protocol,
             fallback=self.ip_protocol_fallback,
@@ -166,3 +164,8 @@ class WebOptions(HostOptions):
             return ""
         pair = f"{self.basic_auth.username}:{self.basic_auth.password.reveal()}"
         return f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
+
+
+@lru_cache(maxsize=SETTINGS_KEPT_MAX)
+def _settings(**said: Any) -> Settings:
+    return Settings(**said)

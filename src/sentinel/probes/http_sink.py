@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 HEADERS_MAX = 256
 HEADERS_MAX_BYTES = 64 << 10
+
+FIELD = re.compile(r"^([^:\r\n]*):([^\r\n]*)", re.MULTILINE)
+FOLDED = re.compile(r"\r?\n[ \t]+")  # A line that begins with a space goes on with the one before.
 
 REFUSE = 0  # Fewer bytes than were offered: libcurl ends the transfer.
 
@@ -15,30 +19,20 @@ class Sink:
     """Collects headers and the decompressed body. ``refused`` holds reason and sentence once a limit is passed."""
 
     body_max_bytes: int
-    headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
     refused: tuple[str, str] | None = None
-    lines: int = 0
+    lines: list[bytes] = field(default_factory=list)
     line_bytes: int = 0
 
     def header(self, line: bytes) -> int:
-        """Take one header line; a status line starts afresh, as after 100 Continue."""
-        self.lines += 1
-        self.line_bytes += len(line)
-        if self.lines > HEADERS_MAX or self.line_bytes > HEADERS_MAX_BYTES:
+        """Take one header line."""
+        size_bytes = len(line)
+        self.line_bytes += size_bytes
+        if len(self.lines) >= HEADERS_MAX or self.line_bytes > HEADERS_MAX_BYTES:
             self.refused = ("size", f"more than {HEADERS_MAX} header lines or {HEADERS_MAX_BYTES} bytes of them")
             return REFUSE
-        text = line.decode("iso-8859-1").rstrip("\r\n")
-        if text.startswith("HTTP/"):
-            self.headers.clear()
-        elif text[:1] in {" ", "\t"} and self.headers:
-            name, value = self.headers[-1]
-            self.headers[-1] = (name, f"{value} {text.strip()}")
-        else:
-            name, colon, value = text.partition(":")
-            if colon:
-                self.headers.append((name.strip(), value.strip()))
-        return len(line)
+        self.lines.append(line)
+        return size_bytes
 
     def write(self, chunk: bytes) -> int:
         """Take a part of the body."""
@@ -50,6 +44,16 @@ class Sink:
         return len(chunk)
 
     @property
+    def headers(self) -> list[tuple[str, str]]:
+        """What the header lines say, read anew each time; a status line starts afresh, as after 100 Continue."""
+        text = b"".join(self.lines).decode("iso-8859-1")
+        status = text.rfind("\nHTTP/") + 1
+        text = text[text.find("\n", status) + 1 :] if text.startswith("HTTP/", status) else text
+        if "\n " in text or "\n\t" in text:
+            text = FOLDED.sub(" ", text)
+        return [(name.strip(), value.strip()) for name, value in FIELD.findall(text)]
+
+    @property
     def begun(self) -> bool:
         """Tell whether anything of an answer has arrived."""
-        return self.lines > 0
+        return bool(self.lines)

@@ -116,8 +116,8 @@ async def run(options: IcmpOptions, sight: Sight) -> None:
         raw = lent.raw
     sight.phases["rtt"] = outcome.rtt_s
     sight.value = outcome.loss_percent / 100.0
-    sight.fact(f"{'raw' if raw else 'datagram'} socket, {options.size} bytes of payload")
-    sight.fact(str(outcome))
+    sight.fact(lambda: f"{'raw' if raw else 'datagram'} socket, {options.size} bytes of payload")
+    sight.fact(lambda: str(outcome))
     judge(options.expect, sight.target, outcome)
 
 
@@ -128,17 +128,19 @@ async def _send_all(options: IcmpOptions, sight: Sight, address: IPAddress, lent
     ends = begun + max(0.0, sight.left_s() - JUDGE_S)
 
     async def one(number: int) -> Reply | None:
-        await asyncio.sleep(begun + number * every_s - loop.time())
+        if number:
+            await asyncio.sleep(begun + number * every_s - loop.time())
         answer_by = min(ends, loop.time() + options.wait.total_seconds())
         return await lent.ping(address, options.size, options.ttl, answer_by=answer_by)
 
-    tasks = [asyncio.create_task(one(number)) for number in range(options.count)]
+    later = [asyncio.create_task(one(number)) for number in range(1, options.count)]
     try:
-        answers = await asyncio.gather(*tasks)
+        answers = [await one(0), *[await task for task in later]]
     finally:
-        for task in tasks:
+        for task in later:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if later:
+            await asyncio.gather(*later, return_exceptions=True)
     replies = [answer for answer in answers if answer is not None and not answer.trouble]
     for reply in replies:
         if reply.hop_limit is not None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import aiodns
 import pycares
 
 from sentinel.probes.base import Failed
+from sentinel.probes.readiness import WRITE, readiness
 
 if TYPE_CHECKING:
     from sentinel.probes.base import Sight
@@ -24,6 +28,7 @@ IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 Family: TypeAlias = Literal["ip4", "ip6"]
 
 HOST_MAX_CHARS = 253
+HOSTS_KEPT_MAX = 16_384
 RESOLVER_TRY_S = 2.0
 RESOLVER_TRIES = 2
 NOSORT = 1 << 7  # ARES_AI_NOSORT of ares.h, which pycares does not name.
@@ -159,12 +164,22 @@ class TargetPolicy:
         Raises:
             Failed: ``denied`` the address is not to be spoken to; an IPv4 address wrapped in IPv6 counts as itself.
         """
-        for each in (address, *wrapped(address)):
-            for network, what in DENIED_OF_VERSION[each.version]:
-                if each in network:
-                    raise Failed("denied", f"{address} is never probed: {what}")
-            if _within(each, self.deny) and not _within(each, self.allow):
-                raise Failed("denied", f"{address} is not to be probed: the configuration denies it")
+        if what := always_denied(address):
+            raise Failed("denied", f"{address} is never probed: {what}")
+        if self.deny and any(
+            _within(each, self.deny) and not _within(each, self.allow) for each in (address, *wrapped(address))
+        ):
+            raise Failed("denied", f"{address} is not to be probed: the configuration denies it")
+
+
+@lru_cache(maxsize=HOSTS_KEPT_MAX)
+def always_denied(address: IPAddress) -> str:
+    """Say what an address is that no configuration can allow; nothing when it is none."""
+    for each in (address, *wrapped(address)):
+        for network, what in DENIED_OF_VERSION[each.version]:
+            if each in network:
+                return what
+    return ""
 
 
 def wrapped(address: IPAddress) -> Iterator[ipaddress.IPv4Address]:
@@ -182,6 +197,7 @@ def wrapped(address: IPAddress) -> Iterator[ipaddress.IPv4Address]:
         yield low
 
 
+@lru_cache(maxsize=HOSTS_KEPT_MAX)
 def literal(host: str) -> IPAddress | None:
     """Return the address that a host spells, in brackets or not; None for a name."""
     text = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -196,23 +212,33 @@ def family_of(address: IPAddress) -> Family:
     return "ip4" if address.version == 4 else "ip6"
 
 
+UNKNOWN: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {
+    ("probe_ip_protocol", ()): 0.0,
+    ("probe_ip_addr_hash", ()): 0.0,
+}
+
+
+@lru_cache(maxsize=HOSTS_KEPT_MAX)
+def _hash(address: IPAddress) -> float:
+    return float(fnv1_32(address.packed))
+
+
 async def find(sight: Sight, host: str, prefer: Family = "ip4", *, fallback: bool = True) -> IPAddress:
     """Resolve a host for a probe, check the address against the policy, and record the metrics of both.
 
     Raises:
         Failed: ``dns`` there is no address; ``denied`` it is not to be spoken to.
     """
-    sight.gauge("probe_ip_protocol", 0)
-    sight.gauge("probe_ip_addr_hash", 0)
-    before_s = sight.phases.get("resolve", 0.0)
+    sight.samples |= UNKNOWN
+    before_s, begin = sight.phases.get("resolve", 0.0), time.perf_counter()
     try:
-        with sight.phase("resolve"):
-            address = await sight.resolver.resolve(host, prefer, fallback=fallback)
+        address = await sight.resolver.resolve(host, prefer, fallback=fallback)
     finally:
-        sight.gauge("probe_dns_lookup_time_seconds", sight.phases["resolve"] - before_s)
-    sight.gauge("probe_ip_protocol", address.version)
-    sight.gauge("probe_ip_addr_hash", fnv1_32(address.packed))
-    sight.fact(f"{host} is at {address}")
+        took_s = time.perf_counter() - begin
+        sight.phases["resolve"] = before_s + took_s
+        sight.samples["probe_dns_lookup_time_seconds", ()] = took_s
+    sight.samples |= {("probe_ip_protocol", ()): float(address.version), ("probe_ip_addr_hash", ()): _hash(address)}
+    sight.fact(lambda: f"{host} is at {address}")
     sight.policy.check(address)
     return address
 
@@ -230,16 +256,29 @@ async def open_socket(sight: Sight, address: IPAddress, port: int, source: IPAdd
         if source is not None:
             connection.bind((str(source), 0))
         with sight.phase("connect"):
-            await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
+            await _connect(connection, (str(address), port))
     except OSError as error:
         connection.close()
-        # asyncio puts a text of its own in the place of the system's.
         why = os.strerror(error.errno) if error.errno else str(error)
         raise Failed("connect", f"{join(address, port)}: {why}") from error
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+async def _connect(connection: socket.socket, peer: tuple[str, int]) -> None:
+    """Connect; the loop's own way looks the address up in a thread first.
+
+    Raises:
+        OSError: nobody accepts.
+    """
+    number = connection.connect_ex(peer)
+    if number == errno.EINPROGRESS:
+        await readiness().wait(connection.fileno(), WRITE)
+        number = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number:
+        raise OSError(number, os.strerror(number))
 
 
 def join(address: IPAddress | str, port: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import secrets
 import socket
 import struct
@@ -33,7 +32,7 @@ from sentinel.probes.icmp_packet import (
     decode,
     spoken_trouble,
 )
-from sentinel.probes.net import IPAddress, family_of
+from sentinel.probes.net import IPAddress, family_of, literal
 
 COOKIE_BYTES = 16
 SIZE_MAX_BYTES = 65_507
@@ -77,7 +76,7 @@ class _Flight:
     cookie: bytes
     sent_ns: int
     sent_s: float
-    answer: asyncio.Future[Reply] = field(repr=False)
+    answer: asyncio.Future[Reply | None] = field(repr=False)
 
 
 class Pinger:
@@ -108,14 +107,17 @@ class Pinger:
         payload = (cookie * (size // COOKIE_BYTES + 1))[:size]
         flight = _Flight(address, payload, 0, 0.0, self._loop.create_future())
         self._flights[sequence] = flight
+        late = self._loop.call_at(answer_by, self._give_up, flight)
         try:
             await self._send(flight, self._packet(sequence, payload), hops)
-            async with asyncio.timeout_at(answer_by):
-                return await flight.answer
-        except TimeoutError:
-            return None
+            return await flight.answer
         finally:
+            late.cancel()
             del self._flights[sequence]
+
+    def _give_up(self, flight: _Flight) -> None:
+        if not flight.answer.done():
+            flight.answer.set_result(None)
 
     def _free_number(self) -> int:
         if len(self._flights) >= IN_FLIGHT_MAX_PACKETS:
@@ -136,7 +138,7 @@ class Pinger:
         level, name = (socket.IPPROTO_IP, socket.IP_TTL) if self._four else (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)
         ancillary = [] if hops is None else [(level, name, struct.pack("@i", hops))]
         refusals = 0
-        while True:
+        while not flight.answer.done():
             flight.sent_s = time.perf_counter()
             flight.sent_ns = time.time_ns()
             try:
@@ -167,10 +169,10 @@ class Pinger:
                 break
             except OSError:
                 break  # An error of some earlier packet: the queue below has the whole story.
-            self._match(packet, ancillary, ipaddress.ip_address(sender[0].partition("%")[0]))
+            self._match(packet, ancillary, sender[0].partition("%")[0])
         self._take_errors()
 
-    def _match(self, packet: bytes, ancillary: list[tuple[int, int, bytes]], sender: IPAddress) -> None:
+    def _match(self, packet: bytes, ancillary: list[tuple[int, int, bytes]], sender: str) -> None:
         echo = decode(packet, self._lane.version, with_header=self.raw and self._four)
         if echo is None or (self.raw and echo.identity != self._identity):
             return
@@ -182,7 +184,7 @@ class Pinger:
                 flight.answer.set_result(Reply(0.0, None, f"{sender} says: {echo.trouble}"))
             return
         # The sender and the cookie must both be right: an answer can be forged, a random payload cannot be guessed.
-        if sender == flight.address and echo.payload == flight.cookie:
+        if echo.payload == flight.cookie and literal(str(sender)) == flight.address:
             stamp_ns, hop_limit = _read_ancillary(ancillary)
             flight.answer.set_result(Reply(_round_trip_s(flight, stamp_ns), hop_limit))
 

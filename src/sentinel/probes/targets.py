@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -11,6 +12,7 @@ from sentinel.probes.base import Options, Sight
 from sentinel.probes.net import Family, IPAddress, find
 
 TARGETS_MAX = 1000
+ENDPOINTS_KEPT_MAX = 16_384
 
 
 class HostOptions(Options):
@@ -77,3 +79,9 @@ def check_targets(one: object, many: tuple[object, ...], one_is: str = "target")
 
 def _together(one: object, many: tuple[object, ...]) -> tuple[str, ...]:
     return (str(one),) if one is not None else tuple(str(each) for each in many)
+
+
+@lru_cache(maxsize=ENDPOINTS_KEPT_MAX)
+def endpoint(target: str) -> HostPort:
+    """Read a ``host:port`` that is looked at again and again, as ``HostPort.read`` does."""
+    return HostPort.read(target)

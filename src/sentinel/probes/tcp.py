@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -14,7 +15,7 @@ from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.duration import check_duration
 from sentinel.probes.net import IPAddress, open_socket
 from sentinel.probes.starttls import Protocol
-from sentinel.probes.targets import PortOptions
+from sentinel.probes.targets import PortOptions, endpoint
 from sentinel.probes.tlscontext import TlsOptions, YesOrTls
 from sentinel.probes.wire import LINE_MAX_BYTES, Wire
 
@@ -93,7 +94,7 @@ class TcpOptions(PortOptions):
             raise wrong("`steps` and `expect.send` or `expect.receive` exclude each other")
         return self
 
-    @property
+    @cached_property
     def encrypts(self) -> bool:
         """Tell whether the connection goes on in TLS at some point."""
         return self.tls is not None or self.starttls is not None or any(step.starttls for step in self.steps)
@@ -103,7 +104,7 @@ class TcpOptions(PortOptions):
         """Tell whether TLS comes before the conversation."""
         return self.starttls is not None or (self.tls is not None and not any(step.starttls for step in self.steps))
 
-    @property
+    @cached_property
     def conversation(self) -> tuple[Step, ...]:
         """The steps, also when they were written as ``expect.send`` and ``expect.receive``."""
         steps = list(self.steps)
@@ -121,12 +122,12 @@ async def run(options: TcpOptions, sight: Sight) -> None:
         Failed: see ``REASONS``.
     """
     begun = time.perf_counter()
-    target = HostPort.read(sight.target)
+    target = endpoint(sight.target)
     address = await options.find(sight, target.host)
     connection = await open_socket(sight, address, target.port, options.source_ip_address)
     sight.gauge("probe_failed_due_to_regex", 0)
     sight.gauge("probe_failed_due_to_bytes", 0)
-    sight.fact(f"connected to {address} port {target.port}")
+    sight.fact(lambda: f"connected to {address} port {target.port}")
     if not (options.encrypts or options.conversation):
         connection.close()
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 import msgspec
 
 from sentinel.core.matching import like
-from sentinel.core.model import PRIORITIES, CauseClass, Kind, Level, Priority, Severity
+from sentinel.core.model import PRIORITIES, CauseClass, Kind, Level, Major, Priority, Severity
 from sentinel.rules.words import REQUESTED
 
 # Reasons that warn ahead or tell of slowness rather than of an outage.
@@ -23,7 +23,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     A person's report has its words in ``labels`` (``rules.words``). ``on`` is the local day of the opening, ``wanted``
     the day agreed for an appointment or a request. ``open`` names the calendars that are open now, as far as rules
-    ask. ``priorities`` holds those that the service's contract knows.
+    ask. ``priorities`` holds those that the service's contract knows; a ``redundant`` service
+    does without one of its parts. ``alert`` is the fingerprint of another tool's.
     """
 
     kind: Kind | Literal[""] = ""
@@ -32,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
     service: str = ""
     target: str = ""
+    alert: str = ""
     reason: str = ""
     title: str = ""
     functional: bool = False
@@ -43,6 +45,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     wanted: date | None = None
     open: tuple[str, ...] = ()
     priorities: tuple[Priority, ...] = PRIORITIES
+    redundant: bool = False
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +71,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. ``when_failing`` asks for so many failing targets, ``for_s`` for so long a failure.
 
-    ``cause`` is one of ``words.CAUSES`` or empty; ``cause_class`` says only what sort it is.
+    ``cause`` is one of ``words.CAUSES`` or empty; ``cause_class`` says only what sort it is. For so long, ``quiet_for``,
+    after its last incident was over a finding is not raised anew.
     """
 
     name: str
@@ -81,8 +85,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     cause_class: CauseClass | None = None
     group: str = ""
+    major: Major = ""
     title: str = ""
     dedup: str = ""
+    quiet_for: timedelta | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -147,8 +153,8 @@ def calendar_of(word: str) -> str:
 
 def _too_few(rule: Rule, facts: Facts) -> str:
     wanted = facts.total if rule.when_failing == "all" else rule.when_failing or 0
-    if rule.when_failing == "all" and facts.total < 2:  # One target has no redundancy to speak of.
-        wanted = 1
+    if rule.when_failing == "all" and facts.total < 2:  # One target has no redundancy, unless its service does.
+        wanted = 2 if facts.redundant else 1
     return f"{facts.failing} of {facts.total} targets fail, not {wanted}" if facts.failing < wanted else ""
 
 

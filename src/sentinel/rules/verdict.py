@@ -76,6 +76,10 @@ def _verdict(rule: Rule, facts: Facts, group_by: Sequence[str]) -> Verdict:
         cause_class=CAUSES.get(cause) or rule.cause_class,
         attributed_to=ATTRIBUTED.get(cause, ""),
         group=rule.group,
+        major=rule.major,
+        category=facts.labels.get("category", "") if request else "",
+        agreed_on=facts.wanted if request else None,
+        quiet_for=rule.quiet_for,
     )
 
 
@@ -117,8 +121,11 @@ def _dedup(level: Level, facts: Facts, group_by: Sequence[str]) -> str:
 
     A warning stays by itself: an outage that joined it would seem to have begun weeks ago.
     """
-    own = (("probe", facts.probe or facts.title),)
+    # The title of an alert may change with every number in it; its labels never do.
+    own = (("alert", facts.alert),) if facts.alert else (("probe", facts.probe or facts.title),)
     known = {"service": facts.service, "probe": facts.probe, "target": facts.target, **facts.labels}
+    if facts.service:  # What the configuration calls it, whatever a tool does: so a probe's failure is the same fault.
+        known["service"] = facts.service
     shared = tuple((name, known[name]) for name in group_by if known.get(name))
     chosen = shared if shared and level > 1 else (*shared, *own)
     return ",".join(f"{name}={value}" for name, value in chosen)

@@ -48,6 +48,7 @@ REQUESTED = (
     "minor_change",
     "device_not_ordered",
     "long_request",
+    "assistance",
 )
 # What is asked with a fixed choice of answers.
 CLOSED: dict[str, tuple[str, ...]] = {
@@ -56,6 +57,7 @@ CLOSED: dict[str, tuple[str, ...]] = {
     "symptom": ("down", "degraded", "unreachable"),
     "workaround": YES_NO,
     "cannot_work": YES_NO,
+    "data_loss": YES_NO,
     "urgent": YES_NO,
     "impact": GRADES,
     "urgency": GRADES,

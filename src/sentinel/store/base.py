@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
+from sentinel.core.alerts import Alert
 from sentinel.core.events import Event
 from sentinel.core.matching import Silence
 from sentinel.core.model import Result
@@ -19,7 +20,8 @@ from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
 from sentinel.tickets.base import Ticket, TicketReference
 
-MessageState = Literal["pending", "sending", "done", "dead", "withdrawn"]
+MessageState = Literal["pending", "sending", "done", "delivered", "dead", "withdrawn"]
+TAKEN: Final[tuple[MessageState, ...]] = ("done", "delivered")  # By a carrier; "delivered" when it says so itself.
 
 
 class Conflict(Exception):  # noqa: N818  losing a race is normal business
@@ -64,6 +66,14 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None = None
 
 
+class Sought(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages to one of these people, or by a channel with the carrier's reference; what is empty does not matter."""
+
+    people: tuple[str, ...] = ()
+    channel: str = ""
+    reference: str = ""
+
+
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a try, or that one begins. For tickets it holds only if ``sequence`` is still the row's."""
 
@@ -75,6 +85,16 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     reference: str = ""
     error: str = ""
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True):
+    """What left a channel at a moment: one message, or a digest of several, of which the first incident is named."""
+
+    person: str
+    channel: str
+    incident: str
+    at: datetime
+    messages: int
 
 
 class Write(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,25 +190,57 @@ class Store(Protocol):
         ...
 
     def incidents(
-        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = ""
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = "", fault: str = ""
     ) -> list[Incident]:
-        """Return incidents, newest first; ``before`` is the number to go on from."""
+        """Return incidents, newest first; ``before`` is the number to go on from, ``fault`` how their fault begins."""
         ...
 
     def openings(self, since: datetime) -> list[tuple[str, datetime]]:
         """Return the fault of each incident opened since a moment, and when, oldest first; without merged ones."""
         ...
 
+    def during(
+        self, begins_at: datetime, ends_at: datetime, *, kinds: Iterable[str], limit: int
+    ) -> list[tuple[Incident, list[Event]]]:
+        """Return incidents that may have been there in a time, newest first, each with its events of these kinds.
+
+        A month around it is looked at too: whoever asks knows what of it counts.
+        """
+        ...
+
+    def first_opened(self) -> datetime | None:
+        """Return when the oldest incident was opened that is still known."""
+        ...
+
     def timeline(self, number: str) -> list[Recorded]:
         """Return all events of an incident in order."""
         ...
 
-    def due(self, now: datetime, limit: int, busy: Iterable[str] = (), full: Iterable[str] = ()) -> list[OutboxRow]:
+    def due(
+        self,
+        now: datetime,
+        limit: int,
+        busy: Iterable[str] = (),
+        full: Iterable[str] = (),
+        held: Iterable[tuple[str, str]] = (),
+    ) -> list[OutboxRow]:
         """Return pending outbox rows that are due, the most urgent first, then the oldest.
 
-        Rows whose id is ``busy`` and rows of channels that are ``full`` are left out, so that a slow channel never
-        hides what another one could carry.
+        Rows whose id is ``busy``, rows of channels that are ``full`` and messages to a person by a channel that are
+        ``held`` are left out, so that a slow channel never hides what another one could carry.
         """
+        ...
+
+    def gathered(self, person: str, channel: str, now: datetime, *, limit: int, after: str = "") -> list[OutboxRow]:
+        """Return pending messages about incidents to a person by a channel that are due, by id, from one on."""
+        ...
+
+    def sent_since(self, since: datetime) -> list[Passed]:
+        """Return what carriers took since a moment, oldest first: the messages of a digest as one."""
+        ...
+
+    def slots(self) -> list[tuple[str, str, datetime]]:
+        """Return person, channel and moment of each digest that messages about incidents are gathered for."""
         ...
 
     def next_due(self) -> datetime | None:
@@ -201,6 +253,10 @@ class Store(Protocol):
 
     def messages(self, *, limit: int, incident: str = "") -> list[OutboxRow]:
         """Return messages, newest first."""
+        ...
+
+    def taken(self, sought: Sought, since: datetime, *, limit: int) -> list[OutboxRow]:
+        """Return messages owed since a moment that a carrier took, newest first."""
         ...
 
     def queue(self) -> dict[str, tuple[int, datetime]]:
@@ -256,12 +312,28 @@ class Store(Protocol):
         """
         ...
 
+    def alerts(self) -> list[Alert]:
+        """Return the alerts of other tools that fire, in the order of their fingerprints."""
+        ...
+
+    def put_alerts(self, firing: Sequence[Alert], gone: Sequence[str] = ()) -> None:
+        """Keep alerts as they are now, and let go of those whose fingerprints are gone; all or nothing."""
+        ...
+
     def heartbeats(self) -> dict[str, tuple[datetime, str]]:
         """Return for each heartbeat when it was last heard, and its failure if it reported one."""
         ...
 
     def put_heartbeat(self, name: str, at: datetime, failure: str) -> None:
         """Remember that a heartbeat was heard."""
+        ...
+
+    def touch(self, at: datetime) -> None:
+        """Write one row, to prove that writing works.
+
+        Raises:
+            StoreUnavailable: it does not.
+        """
         ...
 
     def verify(self) -> list[Fault]:

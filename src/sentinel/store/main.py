@@ -7,11 +7,13 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
+from sentinel.core.alerts import Alert
+from sentinel.core.events import Event
 from sentinel.core.matching import Silence
 from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
-from sentinel.store import ledger, log, outbox, plain, reads, rotas, verify
-from sentinel.store.base import Conflict, Fault, Line, OutboxRow, Recorded, Write
+from sentinel.store import alerts, history, ledger, log, outbox, plain, reads, rotas, verify
+from sentinel.store.base import Conflict, Fault, Line, OutboxRow, Passed, Recorded, Sought, Write
 from sentinel.store.database import Database
 from sentinel.tickets.base import Ticket, TicketReference
 
@@ -44,26 +46,60 @@ class SqlStore:
             return reads.one(connection, number)
 
     def incidents(
-        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = ""
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = "", fault: str = ""
     ) -> list[Incident]:
-        """Return incidents, newest first; ``before`` is the number to go on from."""
+        """Return incidents, newest first; ``before`` is the number to go on from, ``fault`` how their fault begins."""
         with self._database.read() as connection:
-            return reads.newest(connection, limit, before, phases, service)
+            return reads.newest(connection, limit, before, (phases, service, fault))
 
     def openings(self, since: datetime) -> list[tuple[str, datetime]]:
         """Return the fault of each incident opened since a moment, and when, oldest first; without merged ones."""
         with self._database.read() as connection:
             return reads.openings(connection, since)
 
+    def during(
+        self, begins_at: datetime, ends_at: datetime, *, kinds: Iterable[str], limit: int
+    ) -> list[tuple[Incident, list[Event]]]:
+        """Return incidents that may have been there in a time, newest first, each with its events of these kinds."""
+        with self._database.read() as connection:
+            return history.during(connection, begins_at, ends_at, kinds, limit)
+
+    def first_opened(self) -> datetime | None:
+        """Return when the oldest incident was opened that is still known."""
+        with self._database.read() as connection:
+            return history.first_opened(connection)
+
     def timeline(self, number: str) -> list[Recorded]:
         """Return all events of an incident in order."""
         with self._database.read() as connection:
             return reads.timeline(connection, number)
 
-    def due(self, now: datetime, limit: int, busy: Iterable[str] = (), full: Iterable[str] = ()) -> list[OutboxRow]:
-        """Return pending rows that are due, the most urgent first, then the oldest, without busy ids, full channels."""
+    def due(
+        self,
+        now: datetime,
+        limit: int,
+        busy: Iterable[str] = (),
+        full: Iterable[str] = (),
+        held: Iterable[tuple[str, str]] = (),
+    ) -> list[OutboxRow]:
+        """Return pending rows that are due, the most urgent first, then the oldest, without what cannot go now."""
         with self._database.read() as connection:
-            return outbox.due(connection, now, limit, busy, full)
+            return outbox.due(connection, now, limit, outbox.Left(busy, full, held))
+
+    def gathered(self, person: str, channel: str, now: datetime, *, limit: int, after: str = "") -> list[OutboxRow]:
+        """Return pending messages about incidents to a person by a channel that are due, by id, from one on."""
+        with self._database.read() as connection:
+            return outbox.gathered(connection, (person, channel), now, limit, after)
+
+    def sent_since(self, since: datetime) -> list[Passed]:
+        """Return what carriers took since a moment, oldest first: the messages of a digest as one."""
+        with self._database.read() as connection:
+            return outbox.sent_since(connection, since)
+
+    def slots(self) -> list[tuple[str, str, datetime]]:
+        """Return person, channel and moment of each digest that messages about incidents are gathered for."""
+        with self._database.read() as connection:
+            return outbox.slots(connection)
 
     def next_due(self) -> datetime | None:
         """Return when the next pending row is due."""
@@ -79,6 +115,11 @@ class SqlStore:
         """Return messages, newest first."""
         with self._database.read() as connection:
             return outbox.messages(connection, limit, incident)
+
+    def taken(self, sought: Sought, since: datetime, *, limit: int) -> list[OutboxRow]:
+        """Return messages owed since a moment that a carrier took, newest first."""
+        with self._database.read() as connection:
+            return outbox.taken(connection, sought, since, limit)
 
     def queue(self) -> dict[str, tuple[int, datetime]]:
         """Return for each channel how many messages wait or are on their way, and when the oldest was created."""
@@ -144,6 +185,16 @@ class SqlStore:
             ledger.append(connection, lines)
             outbox.owe_once(connection, owed, self._database.dialect)
 
+    def alerts(self) -> list[Alert]:
+        """Return the alerts of other tools that fire, in the order of their fingerprints."""
+        with self._database.read() as connection:
+            return alerts.firing(connection)
+
+    def put_alerts(self, firing: Sequence[Alert], gone: Sequence[str] = ()) -> None:
+        """Keep alerts as they are now, and let go of those whose fingerprints are gone; all or nothing."""
+        with self._database.write() as connection:
+            alerts.put(connection, firing, gone, self._database.dialect)
+
     def heartbeats(self) -> dict[str, tuple[datetime, str]]:
         """Return for each heartbeat when it was last heard, and its failure if it reported one."""
         with self._database.read() as connection:
@@ -153,6 +204,11 @@ class SqlStore:
         """Remember that a heartbeat was heard."""
         with self._database.write() as connection:
             plain.put_heartbeat(connection, name, at, failure, self._database.dialect)
+
+    def touch(self, at: datetime) -> None:
+        """Write one row, to prove that writing works."""
+        with self._database.write() as connection:
+            plain.touch(connection, at, self._database.dialect)
 
     def verify(self) -> list[Fault]:
         """Refold every log, check the chain and compare with the projections."""

@@ -58,6 +58,21 @@ def open_to_read(url: str) -> Store:
     return SqlStore(database)
 
 
+def open_results_to_read(url: str) -> ResultStore:
+    """Open what probes saw for looking only; ``url`` is that of the main store.
+
+    Raises:
+        StoreUnfit: there is no database, or it is of another version.
+        StoreUnavailable: it cannot be read.
+    """
+    with ExitStack() as opened:
+        database = Database(_beside(place(url)), Mode("normal", read_only=True))
+        opened.callback(database.close)
+        migrate.must_be_current(database, migrate.RESULTS)
+        opened.pop_all()
+    return SqlResultStore(database)
+
+
 def _opened(opened: ExitStack, where: Place, mode: Mode, scheme: migrate.Scheme) -> Database:
     database = Database(where, mode)
     opened.callback(database.close)

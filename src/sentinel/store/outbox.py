@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, case, func, insert, literal_column, or_, select, update
+from sqlalchemy import Connection, Integer, bindparam, case, func, insert, literal, literal_column, or_, select, update
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from sentinel.store import rows
-from sentinel.store.base import OutboxRow, Settlement, Write
+from sentinel.store.base import TAKEN, OutboxRow, Passed, Settlement, Sought, Write
 from sentinel.store.tables import outbox
 
-SETTLED = frozenset({"done", "dead", "withdrawn"})
+SETTLED = frozenset({"done", "delivered", "dead", "withdrawn"})
 
 INSERT = insert(outbox)
 ONCE = rows.ForDialect(lambda dialect: rows.inserting(dialect, outbox).on_conflict_do_nothing().returning(outbox.c.id))
@@ -35,6 +35,7 @@ SETTLE = update(outbox).where(
 )
 # The plus keeps SQLite from finding what is due by ``due_at`` and then sorting all of it: ``outbox_due`` has the order.
 DUE_AT = UnaryExpression(outbox.c.due_at, operator=custom_op("+"), type_=outbox.c.due_at.type)
+LANE = outbox.c.channel + literal("/") + outbox.c.person  # No channel has a stroke in its name.
 # ``settled_at IS NULL`` lets the databases use the indexes that hold only what is still owed.
 DUE = (
     select(outbox)
@@ -43,6 +44,7 @@ DUE = (
         outbox.c.state == "pending",
         bindparam("now", type_=outbox.c.due_at.type) >= DUE_AT,
         outbox.c.channel.not_in(bindparam("full", expanding=True)),
+        or_(outbox.c.kind == "ticket", LANE.not_in(bindparam("held", expanding=True))),
     )
     .order_by(outbox.c.urgency.desc(), outbox.c.created_at, outbox.c.due_at)
     .limit(bindparam("most", type_=Integer))
@@ -58,6 +60,53 @@ OWED_TICKETS = (
     select(outbox.c.channel, func.min(outbox.c.created_at, type_=outbox.c.created_at.type))
     .where(outbox.c.settled_at.is_(None), outbox.c.state == "pending", outbox.c.kind == "ticket")
     .group_by(outbox.c.channel)
+)
+GATHERED = (
+    select(outbox)
+    .where(
+        outbox.c.settled_at.is_(None),
+        outbox.c.state == "pending",
+        outbox.c.kind == "message",
+        outbox.c.incident != "",
+        outbox.c.person == bindparam("person"),
+        outbox.c.channel == bindparam("channel"),
+        outbox.c.due_at <= bindparam("now", type_=outbox.c.due_at.type),
+        outbox.c.id > bindparam("after"),
+    )
+    .order_by(outbox.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+# What was gathered and never tried is due later than it was owed.
+SLOTS = (
+    select(outbox.c.person, outbox.c.channel, func.min(outbox.c.due_at, type_=outbox.c.due_at.type))
+    .where(
+        outbox.c.settled_at.is_(None),
+        outbox.c.state == "pending",
+        outbox.c.kind == "message",
+        outbox.c.incident != "",
+        outbox.c.tries == 0,
+        outbox.c.due_at > outbox.c.created_at,
+    )
+    .group_by(outbox.c.person, outbox.c.channel)
+)
+# ``created_at`` has an index: nothing waits longer than a day beyond what is looked back at.
+WAITS_MAX = timedelta(days=1)
+SENT_SINCE = (
+    select(
+        outbox.c.person,
+        outbox.c.channel,
+        func.min(outbox.c.incident),
+        outbox.c.settled_at,
+        func.count(),
+    )
+    .where(
+        outbox.c.kind == "message",
+        outbox.c.created_at > bindparam("created", type_=outbox.c.created_at.type),
+        outbox.c.state.in_(TAKEN),
+        outbox.c.settled_at > bindparam("since", type_=outbox.c.settled_at.type),
+    )
+    .group_by(outbox.c.person, outbox.c.channel, outbox.c.reference, outbox.c.settled_at)
+    .order_by(outbox.c.settled_at)
 )
 MESSAGES = select(outbox).where(outbox.c.kind == "message").order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
 
@@ -97,10 +146,20 @@ def _settlement(settlement: Settlement) -> dict[str, Any]:
     }
 
 
-def due(connection: Connection, now: datetime, limit: int, busy: Iterable[str], full: Iterable[str]) -> list[OutboxRow]:
-    """Return pending rows that are due, the most urgent first, then the oldest, without busy ids and full channels."""
-    skipped = frozenset(busy)
-    found = connection.execute(DUE, {"now": now, "most": limit + len(skipped), "full": list(full)})
+class Left(NamedTuple):
+    """What is left out of what is due: ids, channels, and people by a channel."""
+
+    busy: Iterable[str]
+    full: Iterable[str]
+    held: Iterable[tuple[str, str]]
+
+
+def due(connection: Connection, now: datetime, limit: int, left: Left) -> list[OutboxRow]:
+    """Return pending rows that are due, the most urgent first, then the oldest, without what is left out."""
+    skipped = frozenset(left.busy)
+    held = [f"{channel}/{person}" for person, channel in left.held]
+    asked = {"now": now, "most": limit + len(skipped), "full": list(left.full), "held": held}
+    found = connection.execute(DUE, asked)
     return [rows.to_outbox(row) for row in found if row.id not in skipped][:limit]
 
 
@@ -108,6 +167,29 @@ def next_due(connection: Connection) -> datetime | None:
     """Return when the next pending row is due."""
     moment: datetime | None = connection.execute(NEXT_DUE).scalar_one()
     return moment
+
+
+def gathered(
+    connection: Connection, lane: tuple[str, str], now: datetime, limit: int, after: str
+) -> list[OutboxRow]:
+    """Return pending messages about incidents to a person by a channel that are due, by id, from one on."""
+    person, channel = lane
+    asked = {"person": person, "channel": channel, "now": now, "after": after, "most": limit}
+    return [rows.to_outbox(row) for row in connection.execute(GATHERED, asked)]
+
+
+def sent_since(connection: Connection, since: datetime) -> list[Passed]:
+    """Return what carriers took since a moment, oldest first: the messages of a digest as one."""
+    found = connection.execute(SENT_SINCE, {"since": since, "created": since - WAITS_MAX})
+    return [
+        Passed(person=person, channel=channel, incident=incident, at=at, messages=messages)
+        for person, channel, incident, at, messages in found
+    ]
+
+
+def slots(connection: Connection) -> list[tuple[str, str, datetime]]:
+    """Return person, channel and moment of each digest that messages about incidents are gathered for."""
+    return [(person, channel, at) for person, channel, at in connection.execute(SLOTS)]
 
 
 def recover(connection: Connection) -> int:
@@ -118,6 +200,18 @@ def recover(connection: Connection) -> int:
 def messages(connection: Connection, limit: int, incident: str) -> list[OutboxRow]:
     """Return messages, newest first, of one incident or of all."""
     statement = MESSAGES.where(outbox.c.incident == incident) if incident else MESSAGES
+    return [rows.to_outbox(row) for row in connection.execute(statement.limit(limit))]
+
+
+def taken(connection: Connection, sought: Sought, since: datetime, limit: int) -> list[OutboxRow]:
+    """Return messages that a carrier took, newest first."""
+    statement = MESSAGES.where(outbox.c.created_at >= since, outbox.c.state.in_(TAKEN))
+    if sought.people:
+        statement = statement.where(outbox.c.person.in_(sought.people))
+    if sought.channel:
+        statement = statement.where(outbox.c.channel == sought.channel)
+    if sought.reference:
+        statement = statement.where(outbox.c.reference == sought.reference)
     return [rows.to_outbox(row) for row in connection.execute(statement.limit(limit))]
 
 

@@ -15,6 +15,7 @@ from sentinel.tickets.base import Ticket, TicketReference
 
 PREFIX = "T-"
 COUNTER = "ticket"
+TOUCHED = "touched"  # No counter: the unix time of the last write that only proved that writing works.
 
 _ticket = msgspec.json.Decoder(Ticket)
 _silence = msgspec.json.Decoder(Silence)
@@ -80,3 +81,9 @@ def heartbeats(connection: Connection) -> dict[str, tuple[datetime, str]]:
 def put_heartbeat(connection: Connection, name: str, at: datetime, failure: str, dialect: str) -> None:
     """Remember that a heartbeat was heard."""
     connection.execute(PUT_HEARTBEAT[dialect], {"name": name, "at": at, "failure": failure})
+
+
+def touch(connection: Connection, at: datetime, dialect: str) -> None:
+    """Write the moment into the row that is kept for that."""
+    values = {"name": TOUCHED, "highest": int(at.timestamp())}
+    connection.execute(rows.upsert(dialect, counter, ("name",)), values)

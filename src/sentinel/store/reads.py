@@ -31,8 +31,9 @@ def one(connection: Connection, number: str) -> Incident | None:
     return rows.to_incident(text) if text is not None else None
 
 
-def newest(connection: Connection, limit: int, before: str, phases: Iterable[str], service: str) -> list[Incident]:
-    """Return incidents, newest first, of these phases and this service if any are named."""
+def newest(connection: Connection, limit: int, before: str, asked: tuple[Iterable[str], str, str]) -> list[Incident]:
+    """Return incidents, newest first, of these phases, this service and faults that begin so, where they are named."""
+    phases, service, fault = asked
     statement = select(incident.c.snapshot).order_by(incident.c.ordinal.desc()).limit(limit)
     if before:
         statement = statement.where(incident.c.ordinal < rows.ordinal(before))
@@ -40,6 +41,8 @@ def newest(connection: Connection, limit: int, before: str, phases: Iterable[str
         statement = statement.where(incident.c.phase.in_(wanted))
     if service:
         statement = statement.where(incident.c.service == service)
+    if fault:
+        statement = statement.where(incident.c.dedup.startswith(fault, autoescape=True))
     return [rows.to_incident(text) for text in connection.execute(statement).scalars()]
 
 

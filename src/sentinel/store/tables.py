@@ -68,7 +68,7 @@ def plain(value: str) -> str:
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 # The revision of the migrations that makes each group: MAJOR.MINOR.
-STATE = MetaData(info={"revision": "1.2"})
+STATE = MetaData(info={"revision": "1.3"})
 RESULTS = MetaData(info={"revision": "1.0"})
 
 incident = Table(
@@ -181,6 +181,14 @@ heartbeat = Table(
     Column("name", Line, primary_key=True),
     Column("at", Moment, nullable=False),
     Column("failure", Line, nullable=False),
+)
+
+# Alerts of other tools that fire.
+alert = Table(
+    "alert",
+    STATE,
+    Column("fingerprint", Line, primary_key=True),
+    Column("body", Text, nullable=False),
 )
 
 rota_entry = Table(

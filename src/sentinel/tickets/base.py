@@ -27,6 +27,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: str
     notes: tuple[tuple[int, str], ...] = ()
     links: tuple[str, ...] = ()
+    resolution: str = ""
 
 
 class TicketReference(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ def draft(state: Incident, timeline: Iterable[tuple[int, e.Event]], url: str) ->
         description="\n".join(lines),
         opened_at=state.opened_at.isoformat(),
         notes=tuple(notes[-NOTES_MAX:]),
+        resolution=state.resolution,
         links=(f"{url.rstrip('/')}/incidents/{state.number}",) if url else (),
     )
 
@@ -46,8 +47,9 @@ def line(event: e.Event) -> str:
             return f"{when}  recovered: {text}"
         case e.Raised(level=level, priority=priority, rule=rule):
             return f"{when}  raised to level {level}, {priority}, by rule “{rule}”"
-        case e.Escalated(step=step, tell=tell):
-            return f"{when}  step {step + 1} of the escalation: {_people(tell)}"
+        case e.Escalated(by=by, why=why, tell=tell):
+            asked = f", asked for by {by}: {why}" if by else ""
+            return f"{when}  step {event.place + 1} of the escalation: {_people(tell)}{asked}"
         case e.Acknowledged(by=by, via=via):
             return f"{when}  acknowledged by {by} ({via})"
         case e.Noted(by=by, text=text):
@@ -76,6 +78,11 @@ def line(event: e.Event) -> str:
             return f"{when}  target missed: {clock} was due {due_at:%Y-%m-%d %H:%M:%S} UTC"
         case e.OutageExceeded(began_at=began_at):
             return f"{when}  the outage since {began_at:%Y-%m-%d %H:%M:%S} UTC lasts longer than is tolerated"
+        case e.ChangeLinked(by=by, change=change, title=title):
+            said = f"put down to change {change} {title}" if change else "not due to a change"
+            return f"{when}  {said}{f', says {by}' if by else ''}"
+        case e.IntegrityLost(began_at=began_at, detail=detail):
+            return f"{when}  data is damaged since {began_at:%Y-%m-%d %H:%M:%S} UTC: {detail}"
         case e.Exhausted(why=why):
             return f"{when}  nobody could be reached: {why}"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
@@ -9,7 +10,27 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sentinel.web import incidents, lifecycle, oncall, pages, probes, signals
+from sentinel.intake import routes as intake
+from sentinel.intake import silences as foreign_silences
+from sentinel.web import (
+    changes,
+    changes_page,
+    crisis_page,
+    incidents,
+    lifecycle,
+    links,
+    matrices,
+    oncall,
+    overload,
+    pages,
+    probes,
+    problems,
+    reports,
+    requests,
+    reviews,
+    signals,
+    support,
+)
 from sentinel.web.bodies import BODY_MAX_BYTES
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.guard import Route, add_headers, answer_problems, guarded
@@ -24,16 +45,41 @@ API = "/api/v1"
 
 def routes(metrics_path: str) -> list[Route]:
     """Return everything that is answered; who may ask stands beside it."""
+    return [*page_routes(), *api_routes(), *after_routes(), *change_routes(), *door_routes(metrics_path)]
+
+
+def page_routes() -> list[Route]:
+    """Return the pages that people look at."""
     return [
         Route("GET", "/", pages.now),
         Route("GET", "/incidents/{number}", pages.incident),
         *(Route("POST", f"/incidents/{{number}}/{action}", pages.act) for action in pages.ACTIONS),
-        Route("GET", "/static/{name}", pages.static),
+        Route("GET", "/requests", pages.requests),
+        Route("GET", "/static/{name}", pages.static, access="anyone"),
+        Route("GET", "/a/{code}", links.show, access="anyone"),
+        Route("POST", "/a/{code}", links.act, access="anyone"),
+        Route("GET", "/support/{key}", support.form, access="anyone"),
+        Route("POST", "/support/{key}", support.take, access="anyone"),
+        Route("GET", "/oncall/{rota}.ics", oncall.rota_feed),
+        Route("GET", "/oncall/people/{person}.ics", oncall.person_feed),
+        Route("GET", "/reports", reports.choose),
+        Route("GET", "/reports/sla", reports.show),
+        Route("GET", "/reports/style.css", reports.style),
+    ]
+
+
+def api_routes() -> list[Route]:
+    """Return Sentinel's own API."""
+    return [
         Route("GET", f"{API}/incidents", incidents.list_incidents),
         Route("POST", f"{API}/incidents", incidents.raise_incident),
         Route("GET", f"{API}/incidents/{{number}}", incidents.show_incident),
         *(Route("POST", f"{API}/incidents/{{number}}/{name}", act) for name, act in incidents.ACTIONS.items()),
+        *crisis_page.routes(API),
         Route("POST", f"{API}/signals", signals.raise_signal),
+        Route("GET", f"{API}/requests", requests.list_requests),
+        Route("POST", f"{API}/requests", requests.log_request),
+        *(Route("POST", f"{API}/requests/{{number}}/{name}", act) for name, act in requests.ACTIONS.items()),
         Route("GET", f"{API}/probes", probes.list_probes),
         Route("POST", f"{API}/probes/{{name}}/run", probes.run_probe),
         Route("GET", f"{API}/silences", probes.list_silences),
@@ -45,14 +91,26 @@ def routes(metrics_path: str) -> list[Route]:
         Route("POST", f"{API}/oncall/changes/{{id}}/undo", oncall.undo),
         Route("POST", f"{API}/oncall/{{rota}}/fill", oncall.fill),
         Route("POST", f"{API}/oncall/{{rota}}/swap", oncall.swap),
-        Route("GET", "/oncall/{rota}.ics", oncall.rota_feed),
-        Route("GET", "/oncall/people/{person}.ics", oncall.person_feed),
+        Route("GET", f"{API}/overload", overload.show),
+        Route("POST", f"{API}/overload", overload.switch),
+        Route("GET", f"{API}/matrices", matrices.list_matrices),
+        Route("GET", f"{API}/matrices/{{name}}", matrices.show_matrix),
+        Route("GET", f"{API}/matrices/{{name}}/history", matrices.history),
+        *(Route("POST", f"{API}/matrices/{{name}}/{name}", act) for name, act in matrices.ACTIONS.items()),
         Route("POST", f"{API}/people/{{id}}/test", probes.test_person),
         Route("GET", f"{API}/messages", probes.list_messages),
+        Route("GET", f"{API}/reports/sla", reports.sla),
         Route("POST", f"{API}/reload", lifecycle.reload_api),
         Route("GET", f"{API}/status", probes.show_status),
+    ]
+
+
+def door_routes(metrics_path: str) -> list[Route]:
+    """Return what other programs ask for: measurements, health, heartbeats, the doors of other systems."""
+    return [
         Route("GET", metrics_path, lifecycle.metrics, access="listed"),
         Route("GET", "/probe", lifecycle.probe),
+        *intake.routes(),
         Route("GET", "/-/healthy", lifecycle.healthy, access="anyone"),
         Route("GET", "/-/ready", lifecycle.ready, access="anyone"),
         Route("POST", "/-/reload", lifecycle.reload),
@@ -64,11 +122,56 @@ def routes(metrics_path: str) -> list[Route]:
     ]
 
 
+def change_routes() -> list[Route]:
+    """Return what is answered about planned changes and fixes that wait."""
+    return [
+        Route("GET", "/changes", changes_page.show),
+        *(Route("POST", f"/changes/{{number}}/{name}", changes_page.act) for name in changes_page.FORMS),
+        Route("GET", f"{API}/changes", changes.list_changes),
+        Route("POST", f"{API}/changes", changes.plan),
+        Route("GET", f"{API}/changes/{{number}}", changes.show_change),
+        *(Route("POST", f"{API}/changes/{{number}}/{name}", changes.act) for name in changes.DOINGS),
+        Route("GET", f"{API}/fixes", changes.list_fixes),
+        Route("POST", f"{API}/fixes", changes.add_fix),
+        Route("POST", f"{API}/fixes/{{number}}/done", changes.deliver_fix),
+    ]
+
+
+def after_routes() -> list[Route]:
+    """Return what is answered about the time after an incident: reports on it, actions, problems."""
+    incident, record = f"{API}/incidents/{{number}}", f"{API}/problems/{{number}}"
+    return [
+        Route("GET", "/incidents/{number}/report", reviews.show_report),
+        Route("POST", "/incidents/{number}/report", reviews.write_form),
+        Route("GET", "/problems", problems.page),
+        Route("GET", f"{incident}/report", reviews.get_report),
+        Route("POST", f"{incident}/report", reviews.write),
+        Route("POST", f"{incident}/review", reviews.held),
+        Route("POST", f"{incident}/actions", reviews.add_action),
+        Route("POST", f"{incident}/actions/{{action}}/done", reviews.finish_action),
+        Route("POST", f"{incident}/actions/{{action}}/discussed", reviews.discuss_action),
+        Route("GET", f"{API}/actions", reviews.list_actions),
+        Route("GET", f"{API}/problems", problems.list_problems),
+        Route("GET", record, problems.show_problem),
+        Route("POST", f"{record}/note", problems.note),
+        Route("POST", f"{record}/known", problems.known),
+        Route("POST", f"{record}/owner", problems.owner),
+        Route("POST", f"{record}/solve", problems.solve),
+        Route("POST", f"{record}/reopen", problems.reopen),
+        Route("POST", f"{record}/link", problems.link),
+        Route("POST", f"{record}/actions", problems.add_action),
+        Route("POST", f"{record}/actions/{{action}}/done", problems.finish_action),
+        Route("POST", f"{record}/actions/{{action}}/discussed", problems.discuss_action),
+    ]
+
+
 def build(context: Context) -> web.Application:
     """Make the application. The path of the metrics is the one configured at the start."""
     app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[telemetry, answer_problems])
     app[CONTEXT] = context
     app[lifecycle.RUNNING] = lifecycle.Running()
+    app[support.TAKEN] = support.Taken()
+    app[foreign_silences.CHANGING] = asyncio.Lock()
     for route in routes(context.settings().metrics_path):
         if route.method == "GET":
             app.router.add_get(route.path, guarded(route))

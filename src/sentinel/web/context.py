@@ -4,22 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from sentinel.core.model import Directory, Language, Result, Verdict
+from sentinel.core.model import Directory, Language, Refused, Result, Verdict
+from sentinel.core.report.model import NoService, Report, Wanted
+from sentinel.messages.links import Links
 from sentinel.rules import Facts, classify
 
 if TYPE_CHECKING:
+    from sentinel.channels.sms_inbound import SmsDoor
+    from sentinel.core.change import Change
+    from sentinel.engine.alerts import Alerts
+    from sentinel.engine.changes import Changes
     from sentinel.engine.desk import Desk
     from sentinel.engine.live import Live
+    from sentinel.engine.matrices import Matrices
+    from sentinel.engine.overload import OverloadWatch
+    from sentinel.engine.problems import Problems
     from sentinel.engine.rotas import Rotas
+    from sentinel.intake.answering import Answering
+    from sentinel.intake.mail import MailDoor
+    from sentinel.intake.receipts import Receipts
     from sentinel.store.base import ResultStore, Store
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """The backup support entry: the secret of its link, what it is about, how many reports an hour it takes."""
+
+    key: str = field(repr=False)
+    services: tuple[str, ...]
+    phone: str = ""
+    per_hour: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertDoor:
+    """The doors for alerts of other tools: who may come in by address or by key, and what they are told."""
+
+    enabled: bool = True
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    key: str = field(default="", repr=False)
+    resolve_timeout: timedelta = timedelta(minutes=5)
+    compat_version: str = "0.33.1"
+    group_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +69,12 @@ class Settings:
     metrics_path: str = "/metrics"
     metrics_allow: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     services: Mapping[str, str] = field(default_factory=dict)
+    customers: tuple[str, ...] = ()
     heartbeats: Mapping[str, str] = field(default_factory=dict, repr=False)
+    support: Support | None = None
+    alerts: AlertDoor = AlertDoor()
+    problems: AlertDoor = AlertDoor(enabled=False)
+    sms_doors: Mapping[str, SmsDoor] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +120,16 @@ class ProbeAnswer:
     content_type: str = "text/plain; version=0.0.4; charset=utf-8"
 
 
+async def no_change(number: str, _by: str) -> Change:
+    """Say that there is no such change."""
+    raise Refused(f"There is no change {number}.")
+
+
+async def no_report(_wanted: Wanted) -> Report:
+    """Say that there is nothing to report about."""
+    raise NoService("There is no service.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The daemon, as far as requests may see it; filled in by ``daemon.py``.
@@ -90,12 +139,16 @@ class Context:
     returns nothing for a name that is not configured. ``notify_test`` raises ``KeyError`` for a person nobody knows.
     ``blackbox`` answers ``/probe``, given its query and the headers. ``served`` is told of each request: the pattern
     of its path, its method, the code of the answer and the seconds it took. ``classify`` says what the rules make of
-    a report, ``words`` which values of a label they ask for.
+    a report, ``words`` which values of a label they ask for. ``alerts_heard`` is told of alerts from elsewhere: the
+    source, how many fire, are over, make no sense.
     """
 
     settings: Callable[[], Settings]
     desk: Desk
     rotas: Rotas
+    matrices: Matrices
+    overload: OverloadWatch
+    problems: Problems
     store: Store
     results: ResultStore
     live: Live
@@ -111,6 +164,15 @@ class Context:
     served: Callable[[str, str, int, float], None] = lambda *_: None
     classify: Callable[[Facts], Verdict | None] = lambda facts: classify(facts, (), ())
     words: Callable[[str], tuple[str, ...]] = lambda _label: ()
+    links: Callable[[], Links | None] = lambda: None
+    report: Callable[[Wanted], Awaitable[Report]] = no_report
+    alerts: Alerts | None = None
+    alerts_heard: Callable[[str, int, int, int], None] = lambda *_: None
+    answering: Answering | None = None
+    receipts: Receipts | None = None
+    mail: MailDoor | None = None
+    changes: Changes | None = None
+    finish_change: Callable[[str, str], Awaitable[Change]] = no_change
 
 
 CONTEXT = web.AppKey("CONTEXT", Context)

@@ -18,13 +18,14 @@ from aiohttp import web
 from sentinel.core.model import Refused
 from sentinel.engine.desk import Unknown
 from sentinel.store.base import StoreUnavailable
-from sentinel.web import peers
-from sentinel.web.context import CONTEXT, Context
+from sentinel.web import keys, peers
+from sentinel.web.context import CONTEXT, AlertDoor, Context
 from sentinel.web.problem import RETRY_AFTER_S, Problem, answer
 
 # `local`: this machine only. `listed`: the addresses of `server.metrics.allow`. `anyone`: carries its own proof, or
 # says nothing.
-Access = Literal["local", "listed", "anyone"]
+# `alerts`: this machine, the addresses of `intake.alertmanager.allow`, and who has its key; `problems`: of Dynatrace.
+Access = Literal["local", "listed", "alerts", "problems", "anyone"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -80,12 +81,35 @@ def admit(request: web.Request, access: Access) -> None:
         if peer is None or proxied or not any(peer in network for network in context.settings().metrics_allow):
             raise Problem(403, "This address is not in `server.metrics.allow`.")
         return
+    if access == "alerts" and _may_send_alerts(request, context.settings().alerts, "alertmanager"):
+        return
+    if access == "problems" and _may_send_alerts(request, context.settings().problems, "dynatrace"):
+        return
     if peer is None or not peer.is_loopback or proxied:
         raise Problem(403, "Without credentials configured, only this machine is served, and no proxy.")
     if not _host_is_ours(request, context):
         raise Problem(403, "The Host header names neither this machine nor `site.url`.")
     if request.method not in SAFE_METHODS and not _origin_is_ours(request):
         raise Problem(403, "The request comes from another site.")
+
+
+def _may_send_alerts(request: web.Request, door: AlertDoor, name: str) -> bool:
+    """Tell whether somebody has the key, or speaks for an address that is let in.
+
+    Raises:
+        Problem: 401 a key is shown, and it is another one; 403 a browser was sent by another site.
+    """
+    shown = keys.shown(request)
+    if shown is not None and door.key:
+        if not keys.equal(shown, door.key):
+            raise Problem(401, f"The key is not that of `intake.{name}.key`.", WWW_Authenticate="Bearer")
+        return True
+    peer = peers.address(request)
+    if peer is None or peers.forwarded(request) or not any(peer in network for network in door.allow):
+        return False
+    if request.method not in SAFE_METHODS and not _origin_is_ours(request):
+        raise Problem(403, "The request comes from another site.")
+    return True
 
 
 def _host_is_ours(request: web.Request, context: Context) -> bool:

@@ -10,8 +10,12 @@ from aiohttp import web
 from sentinel.core import commands as c
 from sentinel.core.model import CauseClass, Level, Priority, Severity, WaitsOn
 from sentinel.rules import LEVEL_OF, SEVERITY_OF
+from sentinel.rules.words import ATTRIBUTED, CAUSES
 from sentinel.web import bodies, ordering, peers, people
 from sentinel.web.bodies import Body, Name, Text
+from sentinel.web.context import CONTEXT
+from sentinel.web.problem import Problem
+from sentinel.web.views import incident_view
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -40,6 +44,7 @@ class Category(Body, frozen=True):
     level: Level | None = None
     severity: Severity | None = None
     cause_class: CauseClass | None = None
+    cause: Name = ""
     by: Name = ""
 
 
@@ -79,14 +84,17 @@ async def workaround(request: web.Request) -> web.Response:
 async def recategorise(request: web.Request) -> web.Response:
     """Say what it is. Level and severity follow a new priority unless they are given too."""
     body = await bodies.read(request, Category)
-    follows = body.priority
+    follows, cause = body.priority, bodies.line(body.cause)
+    if cause and cause not in CAUSES:
+        raise Problem(400, f"Unknown cause `{cause}`; known: {', '.join(CAUSES)}.")
     command = c.Recategorise(
         by=people.acting(request, body.by),
         why=bodies.lines(body.text),
         priority=body.priority,
         level=body.level or (LEVEL_OF[follows] if follows else None),
         severity=body.severity or (SEVERITY_OF[follows] if follows else None),
-        cause_class=body.cause_class,
+        cause_class=CAUSES.get(cause) or body.cause_class,
+        attributed_to=ATTRIBUTED.get(cause, "") if cause else None,
     )
     return await ordering.ordered(request, command)
 
@@ -97,12 +105,20 @@ async def cascade(request: web.Request) -> web.Response:
     return await ordering.ordered(request, c.Cascade(by=people.acting(request, body.by), why=bodies.lines(body.text)))
 
 
+async def escalate(request: web.Request) -> web.Response:
+    """Call the next level of the escalation (rule ESC-1)."""
+    body = await bodies.read(request, Said)
+    return await ordering.ordered(request, c.Escalate(by=people.acting(request, body.by), why=bodies.lines(body.text)))
+
+
 async def problem(request: web.Request) -> web.Response:
     """Accept or decline the problem that was proposed."""
     body = await bodies.read(request, Judgement)
-    accept = body.verdict == "accept"
-    command = c.JudgeProblem(by=people.acting(request, body.by), accept=accept, why=bodies.lines(body.text))
-    return await ordering.ordered(request, command)
+    by, why = people.acting(request, body.by), bodies.lines(body.text)
+    if body.verdict == "accept":
+        state = await request.app[CONTEXT].problems.accept(ordering.number_of(request.match_info["number"]), by, why)
+        return bodies.json(incident_view(state))
+    return await ordering.ordered(request, c.JudgeProblem(by=by, accept=False, why=why))
 
 
 def _audience(request: web.Request, whom: str) -> str:
@@ -116,5 +132,6 @@ ACTIONS: dict[str, Handler] = {
     "workaround": workaround,
     "recategorise": recategorise,
     "cascade": cascade,
+    "escalate": escalate,
     "problem": problem,
 }

@@ -35,7 +35,8 @@ EXPECTED_MAX_S = 86_400.0
 class Raise(Body, frozen=True):
     """A person reports an incident. ``dedup`` joins reports of the same thing; without it each opens its own.
 
-    ``expected_s`` is the operator's estimate of how long it takes; it decides the path (rule LIF-2).
+    ``expected_s`` is the operator's estimate of how long it takes; it decides the path (rule LIF-2). ``by_phone`` says
+    that somebody called, ``caller``, with name and number (rule SRC-6).
     """
 
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=bodies.TITLE_MAX_CHARS)]
@@ -48,6 +49,8 @@ class Raise(Body, frozen=True):
     labels: Labels = {}
     dedup: Name = ""
     expected_s: Annotated[float, msgspec.Meta(gt=0, le=EXPECTED_MAX_S)] | None = None
+    by_phone: bool = False
+    caller: Name = ""
 
 
 class Who(Body, frozen=True):
@@ -115,7 +118,7 @@ def _queue(request: web.Request) -> list[Incident]:
         for state in request.app[CONTEXT].desk.open()
         if (not phases or state.phase in phases) and service in {"", state.service}
     )
-    return queued(found)[: bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)]
+    return queued(found, strict=request.app[CONTEXT].overload.now.on)[: bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)]
 
 
 async def show_incident(request: web.Request) -> web.Response:
@@ -152,21 +155,25 @@ async def raise_incident(request: web.Request) -> web.Response:
         known = ", ".join(services) or "none"
         raise Problem(400, f"There is no service `{bodies.line(body.service)}`; known: {known}.")
     by = people.acting(request, body.by)
+    caller = bodies.line(body.caller, bodies.NAME_MAX_CHARS)
+    if body.by_phone != bool(caller):
+        raise Problem(400, "A call has a `caller`: the name and the number of who called, with `by_phone`.")
     now = context.now()
     key = f"person:{bodies.line(body.dedup) or uuid.uuid4().hex}"
     priority = body.priority or (PRIORITY_OF[body.severity] if body.severity else USUAL[body.level])
     signal = Signal(
         key=key,
-        source="person",
+        source="phone" if body.by_phone else "person",
         title=title,
         at=now,
         since=now,
-        detail=bodies.lines(body.detail),
+        detail=bodies.lines("\n\n".join(filter(None, (body.detail, caller)))),
         service=body.service,
-        labels={bodies.line(name): bodies.line(value) for name, value in body.labels.items()},
+        labels={bodies.line(name): bodies.line(value) for name, value in body.labels.items()}
+        | ({"reporter": caller} if caller else {}),
     )
     verdict = Verdict(
-        rule="raised by a person",
+        rule="call logged by a person" if body.by_phone else "raised by a person",
         level=body.level,
         severity=body.severity or SEVERITY_OF[priority],
         priority=priority,

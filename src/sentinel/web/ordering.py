@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 
@@ -39,17 +40,15 @@ async def ordered(request: web.Request, command: c.Command) -> web.Response:
     return bodies.json(incident_view(state))
 
 
-def queued(found: Iterable[Incident]) -> list[Incident]:
+def queued(found: Iterable[Incident], *, strict: bool = False) -> list[Incident]:
     """Return incidents in the order of work: what is resolved last, then by priority, then by the nearest target.
 
-    What has no target comes after what has one, the oldest first (rule LIF-1).
+    What has no target comes after what has one, the oldest first (rule LIF-1). In overload targets are applied
+    ``strict``: the nearest goes first, whatever the priority (rule SLA-11).
     """
-    return sorted(
-        found,
-        key=lambda state: (
-            not state.active,
-            PRIORITIES.index(state.priority),
-            clocks.nearest(state) or LAST,
-            state.opened_at,
-        ),
-    )
+
+    def place(state: Incident) -> tuple[Any, ...]:
+        urgency: tuple[Any, ...] = (PRIORITIES.index(state.priority), clocks.nearest(state) or LAST)
+        return (not state.active, *(reversed(urgency) if strict else urgency), state.opened_at)
+
+    return sorted(found, key=place)

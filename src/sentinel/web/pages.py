@@ -10,18 +10,22 @@ from typing import Any, Final
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from msgspec.structs import replace
 
+from sentinel.core import clocks
 from sentinel.core import commands as c
 from sentinel.core import events as e
-from sentinel.core.model import Page
+from sentinel.core.model import CauseClass, Language, Page
+from sentinel.core.requests import shown
 from sentinel.core.state import Incident
 from sentinel.engine.live import Live, Row
 from sentinel.messages.clean import clean
 from sentinel.store.base import OutboxRow, Recorded
-from sentinel.web import bodies, people
+from sentinel.web import bodies, changes, people
 from sentinel.web.context import CONTEXT, Context
-from sentinel.web.ordering import number_of
+from sentinel.web.ordering import number_of, queued
 from sentinel.web.problem import Problem
+from sentinel.web.requests import UNFINISHED, asked_for
 from sentinel.web.wording import LANGUAGE_COOKIE, LANGUAGES, wording
 
 INCIDENTS_MAX: Final = 50
@@ -43,23 +47,36 @@ WORST_FIRST: Final = ("failing", "pending", "unknown", "muted", "paused", "ok")
 async def now(request: web.Request) -> web.Response:
     """Show what is open, the probes and the latest messages."""
     context = request.app[CONTEXT]
-    unfinished = sorted(context.desk.open(), key=lambda state: (state.priority, state.t0))
+    every = queued(context.desk.open(), strict=context.overload.now.on)
+    unfinished = [state for state in every if state.kind == "incident"]
     active = [state for state in unfinished if state.active]
     messages: list[OutboxRow] = await context.read(context.store.messages, limit=MESSAGES_MAX)
     rows, hidden = _rows(context.live, ROWS_ALL_MAX if request.query.get("all") else ROWS_MAX)
-    return _page(
+    return render(
         request,
         "now.html",
         active=active[:INCIDENTS_MAX],
         more_active=len(active) - INCIDENTS_MAX,
         lately=[state for state in unfinished if state.phase == "resolved"][:INCIDENTS_MAX],
         counts=_counts(active),
+        requests=sum(state.kind == "request" and state.active for state in every),
         rows=rows,
         hidden=hidden,
         states=_states(context.live),
         messages=messages,
         refreshing=bool(request.query.get("refresh")),
     )
+
+
+async def requests(request: web.Request) -> web.Response:
+    """Show what is asked for, in the order of work, and what of it was done or refused lately."""
+    context = request.app[CONTEXT]
+    over = [
+        one for state in ("done", "refused") for one in await asked_for(context, state, "", INCIDENTS_MAX)
+    ]
+    over.sort(key=lambda one: one.opened_at, reverse=True)
+    to_do = await asked_for(context, UNFINISHED, "", INCIDENTS_MAX)
+    return render(request, "requests.html", open=to_do, over=over[:INCIDENTS_MAX], nearest=clocks.nearest)
 
 
 async def incident(request: web.Request) -> web.Response:
@@ -72,7 +89,7 @@ async def incident(request: web.Request) -> web.Response:
     timeline: list[Recorded] = await context.read(context.store.timeline, number)
     messages: list[OutboxRow] = await context.read(context.store.messages, limit=INCIDENT_MESSAGES_MAX, incident=number)
     shown = timeline[-TIMELINE_MAX:][::-1]
-    return _page(request, "incident.html", one=state, timeline=shown, messages=messages, told=_told(context))
+    return render(request, "incident.html", one=state, timeline=shown, messages=messages, told=_told(context))
 
 
 def _told(context: Context) -> Callable[[e.Event], str]:
@@ -114,6 +131,9 @@ ACTIONS: Final[dict[str, Callable[[str, str, Context], c.Command]]] = {
 }
 
 
+CAUSES: Final[dict[str, CauseClass]] = {"intrinsic": "intrinsic", "extrinsic": "extrinsic"}
+
+
 async def act(request: web.Request) -> web.Response:
     """Do what a form asks, and go back to the page it stood on."""
     form = await request.post()
@@ -122,8 +142,17 @@ async def act(request: web.Request) -> web.Response:
     by = people.acting(request, written)
     action = ACTIONS[request.path.rpartition("/")[2]]
     context = request.app[CONTEXT]
-    await context.desk.order(number, action(by, bodies.lines(text), context))
-    response = web.Response(status=303, headers={"Location": "/" if back == "now" else f"/incidents/{number}"})
+    command = action(by, bodies.lines(text), context)
+    if isinstance(command, c.Resolve):
+        command = replace(command, cause_class=CAUSES.get(str(form.get("cause", ""))))
+    await context.desk.order(number, command)
+    return went_back(request, "/" if back == "now" else f"/incidents/{number}", by)
+
+
+def went_back(request: web.Request, where: str, by: str) -> web.Response:
+    """Answer a form that was done: back to a page, which remembers who did it."""
+    context = request.app[CONTEXT]
+    response = web.Response(status=303, headers={"Location": where})
     name = people.shown(by, context.settings().directory)
     _remember(response, NAME_COOKIE, name.encode().hex())
     return response
@@ -140,16 +169,19 @@ async def static(request: web.Request) -> web.Response:
 
 def error_page(request: web.Request, problem: Problem) -> web.Response:
     """Say on a page why something was not done."""
-    response = _page(request, "error.html", problem=problem, asked=request.method != "GET")
+    response = render(request, "error.html", problem=problem, asked=request.method != "GET")
     response.set_status(problem.status)
     response.headers.update(problem.headers)
     return response
 
 
-def _page(request: web.Request, template: str, **values: Any) -> web.Response:
+def render(
+    request: web.Request, template: str, *, language: Language | None = None, **values: Any
+) -> web.Response:
+    """Answer with a page made from a template, in a language or in the one that the browser asks for."""
     context = request.app[CONTEXT]
     settings = context.settings()
-    words = wording(request, settings, context.now())
+    words = wording(request, settings, context.now(), language)
     page = _templates().get_template(template)
     text = page.render(
         words=words,
@@ -158,7 +190,11 @@ def _page(request: web.Request, template: str, **values: Any) -> web.Response:
         settings=settings,
         person=lambda name: people.shown(name, settings.directory),
         service=lambda name: settings.services.get(name, name),
+        shown=shown,
+        table_of=lambda one: "request" if one.kind == "request" else "phase",
+        overload=context.overload.now,
         health=context.health(),
+        maintenance=changes.banner(context),
         my_name=_my_name(request),
         refresh_s=REFRESH_S,
         path=request.path,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from sentinel.core import requests
 from sentinel.core.deadlines import ClockState
+from sentinel.core.known_error import KnownError
 from sentinel.core.matching import Matcher, Silence
-from sentinel.core.model import CauseClass, Kind, Level, Phase, Priority, Result, Severity, WaitsOn
+from sentinel.core.model import CauseClass, Kind, Level, Priority, Result, Severity, WaitsOn
 from sentinel.core.state import Incident
 from sentinel.store.base import OutboxRow, Recorded
 from sentinel.tickets.base import Ticket, TicketReference
@@ -25,7 +27,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     level: Level
     severity: Severity
     priority: Priority
-    state: Phase
+    state: str
     opened_at: datetime
     t0: datetime
     acknowledged_by: str | None
@@ -71,6 +73,19 @@ class TicketView(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[str, ...] = ()
 
 
+class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
+    """The review of an incident: when its report is due, whether it was held, and how far the report is."""
+
+    due_at: datetime | None
+    owner: tuple[str, ...]
+    overdue: bool
+    held_on: date | None
+    people: tuple[str, ...]
+    version: int
+    final_at: datetime | None
+    open_actions: int
+
+
 class IncidentPage(IncidentView, frozen=True, kw_only=True):
     """One incident with all that is known of it."""
 
@@ -78,6 +93,9 @@ class IncidentPage(IncidentView, frozen=True, kw_only=True):
     cause_class: CauseClass | None
     group: str
     requester: str
+    category: str
+    agreed_on: date | None
+    refused: str
     acknowledged_at: datetime | None
     resolved_by: str
     resolution: str
@@ -92,6 +110,9 @@ class IncidentPage(IncidentView, frozen=True, kw_only=True):
     workaround: str
     instructions: str
     problem: str
+    problem_number: str
+    known: KnownError | None
+    review: ReviewView | None
     flapping: bool
     signals: tuple[dict[str, Any], ...]
     timeline: tuple[EventView, ...]
@@ -140,6 +161,9 @@ def incident_page(
         cause_class=state.cause_class,
         group=state.group,
         requester=state.requester,
+        category=state.category,
+        agreed_on=state.agreed_on,
+        refused=state.refused,
         acknowledged_at=state.acknowledged_at,
         resolved_by=state.resolved_by,
         resolution=state.resolution,
@@ -154,6 +178,9 @@ def incident_page(
         workaround=state.workaround,
         instructions=state.instructions,
         problem=state.problem,
+        problem_number=state.problem_number,
+        known=state.known,
+        review=_review_view(state),
         flapping=state.flapping,
         signals=tuple(
             {"failing": standing.failing, **msgspec.to_builtins(standing.signal, builtin_types=(datetime,))}
@@ -182,11 +209,15 @@ def message_view(row: OutboxRow) -> MessageView:
     return MessageView(**{name: getattr(row, name) for name in MessageView.__struct_fields__})
 
 
+# How a matcher is written: as an expression or not, asking for it or against it.
+SIGNS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
+
+
 def silence_view(silence: Silence) -> SilenceView:
     """Show a silence."""
     return SilenceView(
         id=silence.id,
-        matchers=tuple(f"{one.label}{'=' if one.equal else '!='}{one.value}" for one in silence.matchers),
+        matchers=tuple(f"{one.label}{SIGNS[one.how == 'regex', one.equal]}{one.value}" for one in silence.matchers),
         starts_at=silence.starts_at,
         ends_at=silence.ends_at,
         by=silence.by,
@@ -216,7 +247,7 @@ def _common(state: Incident) -> dict[str, Any]:
         "level": state.level,
         "severity": state.severity,
         "priority": state.priority,
-        "state": state.phase,
+        "state": requests.shown(state),
         "opened_at": state.opened_at,
         "t0": state.t0,
         "acknowledged_by": state.acknowledged_by or None,
@@ -236,6 +267,22 @@ def target_view(one: ClockState) -> dict[str, Any]:
         "warned": one.given,
         "ended_at": one.ended_at,
     }
+
+
+def _review_view(state: Incident) -> ReviewView | None:
+    review = state.review
+    if review is None:
+        return None
+    return ReviewView(
+        due_at=review.due_at,
+        owner=review.owner,
+        overdue=review.owed and review.overdue,
+        held_on=review.held_on,
+        people=review.people,
+        version=review.version,
+        final_at=review.final_at,
+        open_actions=sum(one.open for one in review.actions.values()),
+    )
 
 
 def _ticket_view(state: Incident, found: tuple[TicketReference, Ticket] | None) -> TicketView | None:

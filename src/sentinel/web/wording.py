@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from typing import Any, get_args
@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 
 from sentinel.core import events as e
-from sentinel.core.model import Directory, Language
+from sentinel.core.clocks import MISSED
+from sentinel.core.crisis_events import CrisisEvent
+from sentinel.core.model import Directory, Language, Watch
 from sentinel.messages.catalogue import Voice
-from sentinel.web import people
+from sentinel.web import crisis_words, people, review_lines
 from sentinel.web.context import Settings
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -44,6 +46,10 @@ class Wording:
         """Return how a severity is said."""
         return str(_catalogue(self.language)["severity"][key])
 
+    def named(self, table: str, key: str) -> str:
+        """Return how something with an id is called in a table."""
+        return str(_catalogue(self.language)[table].get(key, key))
+
     def sign(self, table: str, key: str) -> tuple[str, str]:
         """Return the sign and the word of a state: colour is never all that tells."""
         sign, word = _catalogue(self.language)[table][key]
@@ -67,6 +73,18 @@ class Wording:
         )
         return written
 
+    def month(self, text: str) -> str:
+        """Write a month that is given as ``2026-11``."""
+        year, _, month = text.partition("-")
+        return f"{_catalogue(self.language)['moment']['months'][int(month) - 1]} {year}"
+
+    def day(self, day: date) -> str:
+        """Write a day: the year only when it is not this one."""
+        shapes = _catalogue(self.language)["moment"]
+        shape = shapes["day" if day.year == self.now.astimezone(self.zone).year else "day_year"]
+        weekday, month = shapes["weekdays"][day.weekday()], shapes["months"][day.month - 1]
+        return str(shape.format(weekday=weekday, day=day.day, month=month, year=day.year))
+
     def since(self, at: datetime) -> str:
         """Write how long ago a moment was."""
         return Voice(self.language, self.zone).duration(self.now - at)
@@ -88,6 +106,12 @@ class Wording:
         match event:
             case e.Opened() | e.SignalJoined():
                 values["detail"] = event.signal.detail or event.signal.title
+            case e.ChangeLinked(change=""):
+                key = "change_unlinked"
+            case e.Scheduled():
+                values["on"] = self.day(event.on)
+            case e.Pended():
+                values["whom"] = Voice(self.language, self.zone).awaited(people.shown(event.whom, directory))
             case e.Held(on=False):
                 key = "released"
             case e.Resolved(automatic=True):
@@ -105,16 +129,48 @@ class Wording:
             case e.TargetWarned():
                 values["percent"] = str(event.percent).removesuffix(".0")
             case e.Escalated():
-                values["step"] = event.step + 1
-                key = "escalated_due" if event.why == "due" else key
-            case e.Told() | e.NotTold() if not event.person:
+                values["step"] = event.place + 1
+                key = _escalated(event)
+            case e.HoursChanged():
+                key = self._hours(event.watch, values)
+            case _ if isinstance(event, CrisisEvent):
+                key = crisis_words.line(event, values, Voice(self.language, self.zone), self.moment)
+            case e.Told() if event.together > 1:
+                key = "told_together"
+            case e.Told() | e.NotTold() | e.Bounced() if not event.person:
                 values["person"] = self.say("a_place")
-        return str(_catalogue(self.language)["event"][key]).format(**values)
+        key = review_lines.filled(event, values, directory, self.moment, self.day) or key
+        line = str(_catalogue(self.language)["event"][key]).format(**values)
+        watch = event.watch if isinstance(event, e.Opened | e.Reopened) else None
+        if watch and watch.gated:
+            line += str(_catalogue(self.language)["event"]["waits"]).format(until=self._until(watch))
+        return line
+
+    def _hours(self, watch: Watch, values: dict[str, Any]) -> str:
+        """Return the key of a line that says which hours have begun."""
+        values |= {"ladder": watch.ladder, "until": self._until(watch)}
+        if watch.gated:
+            return "hours_gated"
+        hours = "hours_out" if watch.out_of_hours else "hours_in"
+        return f"{hours}_ladder" if watch.ladder else hours
+
+    def _until(self, watch: Watch) -> str:
+        return self.moment(watch.until) if watch.until else "–"
 
 
-def wording(request: web.Request, settings: Settings, now: datetime) -> Wording:
+def _escalated(event: e.Escalated) -> str:
+    if event.by:
+        return "escalated_by"
+    if event.clock:
+        return "escalated_missed" if event.why == MISSED else "escalated_at_risk"
+    return "escalated_due" if event.why == "due" else "escalated"
+
+
+def wording(
+    request: web.Request, settings: Settings, now: datetime, language: Language | None = None
+) -> Wording:
     """Choose the language: the one asked for, the one asked for before, the browser's, the site's."""
-    return Wording(_language(request, settings.language), ZoneInfo(settings.timezone), now)
+    return Wording(language or _language(request, settings.language), ZoneInfo(settings.timezone), now)
 
 
 def _language(request: web.Request, default: Language) -> Language:

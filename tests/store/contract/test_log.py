@@ -168,6 +168,8 @@ def test_lists_are_newest_first_paged_and_filtered(store: Store):
     assert numbers(limit=9, phases=["open"], service="mail") == ["INC-5", "INC-3", "INC-1"]
     assert numbers(limit=2, phases=["open", "acknowledged"]) == ["INC-12", "INC-11"]
     assert numbers(limit=9, before="nonsense") == []
+    assert numbers(limit=9, fault="web/INC-1", before="INC-12") == ["INC-11", "INC-10", "INC-1"]
+    assert numbers(limit=9, fault="web_INC") == [], "no character stands for another"
 
 
 def test_text_that_a_database_dislikes_does_not_stop_an_incident(store: Store):

@@ -1,0 +1,97 @@
+"""The section ``intake``: what other tools may report, and what their alerts mean (rule SRC-2)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from pydantic import Field, model_validator
+
+from sentinel.config.base import LevelField, Section, Text
+from sentinel.config.fields import CidrNetwork, Duration, Flag, OneOrMany, Secret, wrong
+from sentinel.config.inbound import MailEntry, SmsEntry
+from sentinel.config.inhibition import Patterns
+from sentinel.core.model import Major, Priority, Severity
+
+KEY_MIN_CHARS: Final = 16
+RESOLVE_MIN: Final = timedelta(seconds=10)
+RESOLVE_MAX: Final = timedelta(days=1)
+MAP_MAX: Final = 200
+
+Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")]
+
+
+class AlertmanagerDoor(Section):
+    """``/am`` and ``/hooks/alertmanager``: who may come in besides this machine, and how alerts are read.
+
+    An alert that says no end is over when it was not said again for ``resolve_timeout``. ``service_label`` names the
+    label that holds the service. ``compat_version`` is the version that clients are told.
+    """
+
+    enabled: Flag = True
+    resolve_timeout: Annotated[Duration, Field(ge=RESOLVE_MIN, le=RESOLVE_MAX)] = timedelta(minutes=5)
+    service_label: Label = "service"
+    allow: OneOrMany[CidrNetwork] = ()
+    key: Secret | None = None
+    compat_version: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,4}\.[0-9]{1,4}$")] = "0.33.1"
+
+    @model_validator(mode="after")
+    def _is_secret(self) -> AlertmanagerDoor:
+        if self.key is not None:
+            must_be_long(self.key)
+        return self
+
+
+class DynatraceDoor(Section):
+    """``/hooks/dynatrace``: who may come in besides this machine."""
+
+    enabled: Flag = False
+    allow: OneOrMany[CidrNetwork] = ()
+    key: Secret | None = None
+
+    @model_validator(mode="after")
+    def _is_secret(self) -> DynatraceDoor:
+        if self.key is not None:
+            must_be_long(self.key)
+        return self
+
+
+def must_be_long(key: Secret) -> None:
+    """Refuse a key that could be guessed."""
+    if len(key.reveal()) < KEY_MIN_CHARS:
+        raise wrong(f"the key is shorter than {KEY_MIN_CHARS} characters", "take one from `uuidgen`")
+
+
+class MapEntry(Section):
+    """What an alert means whose labels match; the first entry that matches decides.
+
+    ``service`` says whose it is, ``ignore`` that it means nothing and opens no incident.
+    """
+
+    name: Text | None = None
+    match: Patterns = {}
+    level: LevelField | None = None
+    priority: Priority | None = None
+    severity: Severity | None = None
+    major: Major = ""
+    service: str = ""
+    ignore: Flag = False
+
+    @model_validator(mode="after")
+    def _says_something(self) -> MapEntry:
+        meant = self.level or self.priority or self.severity or self.service or self.major
+        if self.ignore and meant:
+            raise wrong("what is ignored has no level, priority or service", "leave `ignore` out, or the rest")
+        if not self.ignore and not meant:
+            raise wrong("the entry says nothing", "write `level`, `priority`, `service` or `ignore: yes`")
+        return self
+
+
+class IntakeSection(Section):
+    """The doors for other tools. ``map`` stands before ``rules`` for what comes through them."""
+
+    alertmanager: AlertmanagerDoor = AlertmanagerDoor()
+    dynatrace: DynatraceDoor = DynatraceDoor()
+    mail: MailEntry = MailEntry()
+    sms: SmsEntry = SmsEntry()
+    map: Annotated[tuple[MapEntry, ...], Field(max_length=MAP_MAX)] | None = None

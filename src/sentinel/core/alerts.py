@@ -1,0 +1,80 @@
+"""Alerts that other tools send: what one is, how a re-send joins what is known, and its fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+_OFFSET_BASIS = 14695981039346656037
+_PRIME = 1099511628211
+_MASK = (1 << 64) - 1
+_SEPARATOR = b"\xff"
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert as last heard of. It fires until ``ends_at``, which is only a guess when ``timeout`` says so.
+
+    ``reported`` tells that the desk has heard of it since it began.
+    """
+
+    fingerprint: str
+    labels: dict[str, str]
+    annotations: dict[str, str] = {}
+    starts_at: datetime
+    ends_at: datetime
+    updated_at: datetime
+    timeout: bool = False
+    source_url: str = ""
+    reported: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return the key of its signal."""
+        return f"alert:{self.fingerprint}"
+
+    def resolved(self, now: datetime) -> bool:
+        """Tell whether it is over."""
+        return self.ends_at <= now
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """Return the fingerprint of a set of labels as Prometheus computes it: FNV-1a, 64 bits, over the sorted pairs."""
+    value = _OFFSET_BASIS
+    for name in sorted(labels, key=str.encode):
+        value = _fnv(value, name.encode() + _SEPARATOR + labels[name].encode() + _SEPARATOR)
+    return f"{value:016x}"
+
+
+def _fnv(value: int, text: Iterable[int]) -> int:
+    for byte in text:
+        value = ((value ^ byte) * _PRIME) & _MASK
+    return value
+
+
+def merged(known: Alert, heard: Alert, now: datetime) -> Alert:
+    """Return what is known of an alert after it was heard of again.
+
+    Two times that overlap are one: the earlier start holds, and an end that somebody said outlives a guess. Another
+    time begins anew, and has not been reported.
+    """
+    if not _overlap(known, heard) and heard.starts_at != known.starts_at:
+        return replace(heard, reported=known.reported and not known.resolved(now))
+    ends_at = heard.ends_at
+    if heard.resolved(now):
+        if known.resolved(now):
+            ends_at = max(known.ends_at, ends_at)
+    elif known.ends_at > ends_at and not known.timeout:
+        ends_at = known.ends_at
+    return replace(
+        heard,
+        starts_at=min(known.starts_at, heard.starts_at),
+        ends_at=ends_at,
+        reported=known.reported and not known.resolved(now),
+    )
+
+
+def _overlap(known: Alert, heard: Alert) -> bool:
+    return known.starts_at < heard.ends_at < known.ends_at or known.starts_at < heard.starts_at < known.ends_at
