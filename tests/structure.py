@@ -23,7 +23,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "intake": {
         "core", "rules", "intake", "messages.clean", "engine.alerts", "engine.patterns", "store.base", "web.context",
         "web.bodies", "web.guard", "web.keys", "web.problem",
-        "channels.mail_message", "channels.sms_inbound", "engine.clock", "engine.desk", "engine.ledger", "messages.links",
+        "channels.mail_message", "channels.sms_inbound", "engine.clock", "engine.desk", "engine.ledger",
+        "messages.links",
         "messages.replies",
     },
     "messages": {"core", "messages", "channels.base"},
@@ -51,13 +52,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "=tickets", "tickets.base",
     },
     "web": {
-        "core", "rules", "web", "messages", "metrics", "engine.changes", "engine.desk", "engine.matrices", "engine.overload", "engine.rotas", "engine.problems", "engine.live", "engine.clock",
+        "core", "rules", "web", "messages", "metrics", "engine.changes", "engine.desk", "engine.matrices",
+        "engine.overload", "engine.rotas", "engine.problems", "engine.live", "engine.clock",
         "channels.sms_inbound", "engine.alerts", "intake", "store.base", "tickets.base", "reporting",
     },
     "simulation": {
         "core", "rules", "simulation", "engine.desk", "engine.draft", "engine.judge", "engine.live", "=probes",
-        "probes.plan", "store.base", "config.base", "config.errors", "config.explain", "config.fields", "config.files", "config.nodes",
-        "config.references",
+        "probes.plan", "store.base", "config.base", "config.errors", "config.explain", "config.fields",
+        "config.files", "config.nodes", "config.references",
     },
     "logs": set(),
     "assembly": {"*"},
@@ -75,7 +77,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {"*"},
 }  # fmt: skip
 # The composition root and the commands: they may know everything, and only they know each other.
-ROOT = {"assembly", "inbound", "watching", "change_reports", "reports", "pages", "parts", "daemon", "doors", "service", "cli", "logs", "places"}
+ROOT = {
+    "assembly",
+    "inbound",
+    "watching",
+    "change_reports",
+    "reports",
+    "pages",
+    "parts",
+    "daemon",
+    "doors",
+    "service",
+    "cli",
+    "logs",
+    "places",
+}
 
 # One foreign system, one place.
 HOME_OF: dict[str, set[str]] = {

@@ -129,7 +129,7 @@ class Parts:
 
     def _keep_problems(self) -> None:
         ledger: Ledger[ProblemFact] = Ledger(problems.SUBJECT, ProblemFact, (self.store, self.writer), self.clock)
-        ledger.wrote = lambda: self.dispatcher.wake()
+        ledger.wrote = lambda: self.dispatcher.wake()  # noqa: PLW0108  the dispatcher is made later
         self.problems = Problems(ledger, self.desk, self.clock, assembly.problem_words(self.setup))
         self.problems.dates = assembly.action_dates_of(self.setup)
         self.meters.states["sentinel_reviews_overdue"] = lambda: reviews_overdue(self.desk.followed())
@@ -153,7 +153,9 @@ class Parts:
     def _wire(self) -> None:
         count = self.meters.count
         self.judge.changed = self.recorder.event
-        self.alerts.suppressed = self.judge.suppressed = lambda reason: count("sentinel_alerts_suppressed_total", reason)
+        self.alerts.suppressed = self.judge.suppressed = lambda reason: count(
+            "sentinel_alerts_suppressed_total", reason
+        )
         self.judge.bug = self.timers.bug = self.meters.bug
         self.scheduler.skipped = lambda reason: count("sentinel_probe_runs_skipped_total", reason)
         self.scheduler.lagged = lambda s: self.meters.observe("sentinel_probe_schedule_lag_seconds", s)

@@ -54,9 +54,7 @@ def additions_of(setup: Setup, store: Store) -> Additions:
         StoreUnavailable: the database cannot be read.
     """
     changes = change_reports.read(setup.changes, store)
-    return Additions(
-        maintenance_of=changes.maintenance_of, sections_of=changes.sections_of, excused=causes.excused
-    )
+    return Additions(maintenance_of=changes.maintenance_of, sections_of=changes.sections_of, excused=causes.excused)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,11 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_mailboxes_of_groups_are_not_counted_as_people(config):
+    config.write_text(GOOD.replace("[amina, bruno]}", "[amina, bruno], email: [desk@example.org]}"))
+    assert "2 people" in run("check", str(config)).stdout
+
+
 def test_a_good_configuration_tells_how_long_an_outage_could_go_unseen(config):
     done = run("check", str(config))
     assert done.exit_code == 0, done.output

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
+from typing import Any
 
 import pytest
 
+from sentinel.cli.incidents import happened
 from sentinel.web.context import ReloadOutcome
 
 
@@ -40,6 +42,24 @@ async def test_an_incident_is_raised_worked_on_and_closed(reached):
         assert line in shown
     one = await reached.json("show", "1")
     assert one["timeline"][0]["event"]["signal"]["detail"] == "smoke"
+
+
+def test_messages_that_left_together_are_one_line_and_what_failed_has_its_own():
+    def line(type_: str, second: int, channel: str, **more: object) -> dict[str, Any]:
+        event = {"person": "amina", "channel": channel, **more}
+        return {"type": type_, "at": f"2026-11-21T22:10:0{second}+00:00", "event": event}
+
+    timeline = [
+        line("told", 1, "sms"),
+        line("told", 1, "email"),
+        line("not-told", 1, "chat", why="no credit"),
+        line("told", 2, "chat"),
+    ]
+    assert [said for _, said in happened(timeline)] == [
+        "handed over: amina (email), amina (sms)",
+        "chat to amina failed: no credit",
+        "handed over: amina (chat)",
+    ]
 
 
 async def test_an_incident_is_merged_into_another(reached):

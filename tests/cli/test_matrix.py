@@ -27,6 +27,13 @@ async def test_a_matrix_is_shown_proposed_validated_and_looked_back_on(reached):
     assert [one["name"] for one in await reached.json("matrix", "show")] == ["campus"]
 
 
+async def test_the_history_says_why_something_was_proposed(reached):
+    keep(reached.room)
+    await reached.run("matrix", "propose", "campus", "1", "ines", "--by", "ines", "--note", "from January")
+    history = (await reached.run("matrix", "history", "campus")).stdout
+    assert "customer: level 1 in business hours: ines (from January)" in history
+
+
 async def test_a_proposal_is_withdrawn_and_an_empty_history_says_what_holds(reached):
     keep(reached.room)
     assert "the version of the configuration holds" in (await reached.run("matrix", "history", "campus")).stdout

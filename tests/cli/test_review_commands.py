@@ -31,12 +31,13 @@ async def over(reached: Any) -> Any:
 @pytest.mark.rule("REX-1")
 async def test_a_review_is_held_its_report_written_from_a_file_and_made_final(over, tmp_path):
     held = await over.run("review", "held", "1", "Amina Benali", "the host", "--on", "2026-11-24")
-    assert held.stdout == "INC-1 P1 is resolved: home\n"
+    assert held.stdout == "INC-1  The review was held with Amina Benali, the host.\n"
     file = tmp_path / "rex.md"
     file.write_text("# causes\nThe disk was full.\n\n## improvement\nWatch the disk.\n")
-    assert (await over.run("review", "write", "1", str(file))).exit_code == 0
+    assert (await over.run("review", "write", "1", str(file))).stdout == "INC-1  causes, improvement: written.\n"
     assert (await over.run("review", "write", "1", "--part", "summary", "--text", "An hour.")).exit_code == 0
-    assert (await over.run("review", "write", "1", "--final")).exit_code == 0
+    final = await over.run("review", "write", "1", "--final")
+    assert final.stdout == "INC-1  The report is final, and goes to its readers.\n"
     out = tmp_path / "report.md"
     assert (await over.run("report", "incident", "1", "-o", str(out), "--lang", "en")).exit_code == 0
     text = out.read_text()

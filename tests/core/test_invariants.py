@@ -83,7 +83,7 @@ ACTIONS = st.one_of(
 )
 
 
-def act(story: Story, action: tuple[object, ...]) -> None:
+def act(story: Story, action: tuple[object, ...]) -> None:  # noqa: PLR0915  one line for each thing people do
     match action:
         case ("report", key, level):
             source = "person" if str(key).startswith("person") else "probe"

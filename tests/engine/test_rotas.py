@@ -221,6 +221,9 @@ def test_the_metrics_say_who_is_on_call_and_until_when_nobody_is_missing(tmp_pat
             await duty.watch.look()
             assert duty.watch.on_call() == [(("technical", "amina"), 1.0)]
             assert duty.watch.filled_until() == [(("technical",), THIS_WEEK[1].timestamp())]
+            await duty.rotas.put(fill("amina", NEXT_WEEK, "2"))
+            await duty.watch.look()  # What was found ahead does not outlive a change.
+            assert duty.watch.filled_until() == [(("technical",), NEXT_WEEK[1].timestamp())]
 
     virtual.run(story())
 

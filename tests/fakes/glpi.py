@@ -1,8 +1,8 @@
-"""A GLPI that speaks its REST interface as its documentation has it (apirest.md, GLPI 10), as far as tickets need it.
+"""A stand-in for GLPI 10 that speaks its REST interface (apirest.php), as far as tickets need it.
 
-Written from that documentation, not from a running GLPI: sessions by user token and App-Token, `searchText`, ranges
-with `Content-Range`, followups and solutions as items below a ticket, texts kept encoded, and the refusal of whatever
-comes for a closed ticket.
+Written from what is known of that interface, without a running GLPI beside it: sessions by user token and App-Token,
+`searchText`, ranges with `Content-Range`, followups and solutions as items below a ticket, texts kept encoded, and the
+refusal of whatever comes for a closed ticket.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -273,7 +274,8 @@ class Site:
 
 def sent_as(mail: EmailMessage) -> str:
     """Return the id of the message that a mail is."""
-    return str(mail["Message-ID"]).strip("<>").partition("@")[0]
+    name = str(mail["Message-ID"]).strip("<>").partition("@")[0]
+    return re.sub(r"\.[a-z2-7]{12}$", "", name)  # Without the code by which an answer is known.
 
 
 def configuration(port: int, folder: Path, target: str, gateway: str, relay_port: int) -> dict[str, Any]:

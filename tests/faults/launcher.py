@@ -18,11 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sentinel import daemon, dispatch, service
+from sentinel import daemon, service
 from sentinel.channels import email, sms_http
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.dispatch import Dispatcher
+from sentinel.engine import tries
 from sentinel.engine.desk import Desk
 from sentinel.probes import http
 from sentinel.store import outbox
@@ -155,7 +156,7 @@ def run(order: dict[str, Any]) -> int:
         point = POINTS[order["kill"]]
         setattr(point.owner, point.name, deadly(point))
     if patience_s := order.get("patience_s"):
-        shorten(dispatch, "BACKOFF", (timedelta(seconds=patience_s),))
+        shorten(tries, "BACKOFF", (timedelta(seconds=patience_s),))
     if within_s := order.get("send_within_s"):
         shorten(daemon, "SEND_WITHIN_S", within_s)
     os.environ.update(order.get("environ", {}))

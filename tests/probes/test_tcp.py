@@ -177,6 +177,8 @@ async def test_a_run_over_its_duration_fails():
 
 async def test_a_hung_conversation_ends_with_the_limit_and_leaves_nothing_open():
     async with TcpPeer() as peer:
+        await see(KIND, target=peer.address)  # What all probes share is open from the first one on.
+        await peer.emptied()
         before = len(list(DESCRIPTORS.iterdir()))
         with pytest.raises(TimeoutError):
             await Attempt(timeout_s=0.2).at(KIND, {"target": peer.address, "steps": [{"expect": "^220"}]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from sentinel.core.model import Step, Watch
 
 Owed = tuple[Any, ...]  # what is owed: ("step", 1), ("warned", "ack", 50.0), ("close",)
 UNANSWERED = "nobody has acknowledged"
+MISSED = 100.0  # All of the time is used up.
 
 
 @dataclass
@@ -30,11 +32,12 @@ class Promise:
     def of(cls, target: Deadline) -> Promise:
         return cls(target.due_at, tuple((warn.percent, warn.at) for warn in target.warn_at), target.stops)
 
-    def moved(self, target: Deadline, at: datetime) -> Promise:
-        """Return the clock with another target: what was said stays said where it is still past."""
+    def moved(self, target: Deadline, at: datetime, said: set[tuple[float, datetime]]) -> Promise:
+        """Return the clock with another target: what was said of that due time, or is past and was said, stays said."""
         new = Promise.of(target)
         new.given = {percent for percent, moment in new.warns if percent in self.given and moment <= at}
-        new.missed = self.missed and new.due_at <= at
+        new.given |= {percent for percent, _ in new.warns if (percent, new.due_at) in said}
+        new.missed = (self.missed and new.due_at <= at) or (MISSED, new.due_at) in said
         new.ended, new.stopped = self.ended, self.stopped
         return new
 
@@ -47,6 +50,9 @@ class Case:
         self.level, self.severity, self.priority = event.level, event.severity, event.priority
         self.opened_at, self.t0, self.requester = event.at, event.t0, event.requester
         self.sequence, self.at = 0, event.at
+        self.lapsed: dict[str, Promise] = {}
+        self.told_of: dict[str, set[tuple[float, datetime]]] = defaultdict(set)
+        self.done: set[str] = set()
         self.phase, self.by, self.merged = "open", "", False
         self.clocks: dict[str, Promise] = {target.clock: Promise.of(target) for target in event.targets}
         self.watch, self.level_at = event.watch, event.at
@@ -191,9 +197,11 @@ class Case:
             case e.TargetWarned():
                 self.late_clocks.add(event.clock)
                 self.clocks[event.clock].given.add(event.percent)
+                self.told_of[event.clock].add((event.percent, event.due_at))
             case e.TargetMissed():
                 self.late_clocks.add(event.clock)
                 self.clocks[event.clock].missed = True
+                self.told_of[event.clock].add((MISSED, event.due_at))
             case _:
                 self._by_people(event)
 
@@ -228,10 +236,15 @@ class Case:
     def _retarget(self, targets: tuple[Deadline, ...] | None, at: datetime) -> None:
         if targets is None:
             return
-        before, self.clocks = self.clocks, {}
+        before, here = {**self.lapsed, **self.clocks}, self.clocks
+        self.clocks = {}
         for target in targets:
-            known = before.get(target.clock)
-            self.clocks[target.clock] = known.moved(target, at) if known else Promise.of(target)
+            known = before.pop(target.clock, None)
+            new = known.moved(target, at, self.told_of[target.clock]) if known else Promise.of(target)
+            # What a priority without this clock has seen happen ended it all the same.
+            new.ended = new.ended or (target.clock not in here and target.clock in self.done)
+            self.clocks[target.clock] = new
+        self.lapsed = before
         if self.pending_since is not None:
             self._stop()
 
@@ -249,6 +262,7 @@ class Case:
             case e.Acknowledged():
                 self.phase, self.by = "acknowledged", event.by
                 self._end("ack")
+                self.done.add("ack")
             case e.Pended():
                 self.phase, self.pending_since, self.remind_at = "pending", event.at, event.remind_at
                 self._stop()
@@ -258,11 +272,13 @@ class Case:
                 self._awaited(event.at)
                 self.phase = "in_progress"
                 for target in event.targets:
-                    self.clocks[target.clock] = self.clocks[target.clock].moved(target, event.at)
+                    said = self.told_of[target.clock]
+                    self.clocks[target.clock] = self.clocks[target.clock].moved(target, event.at, said)
                 for one in self.clocks.values():
                     one.stopped = one.stopped and one.ended
             case e.WorkaroundProposed():
                 self._end("workaround")
+                self.done.add("workaround")
             case e.Resolved():
                 self._awaited(event.at)
                 self.phase, self.close_by, self.flapping = "resolved", event.close_by, False
@@ -279,6 +295,7 @@ class Case:
 
     def _reopen(self, event: e.Reopened) -> None:
         self.phase, self.by, self.close_by = "open", "", None
+        self.done.discard("ack")
         if event.signal is not None:
             self._signal(event.signal.key, event.at)
         if "resolve" in self.clocks:

@@ -294,7 +294,7 @@ def test_a_store_full_of_work_starts_and_answers(tmp_path: Path, opened: Opened)
 def queries_planned(path: Path) -> dict[str, list[str]]:
     """Ask SQLite how it answers the queries that must stay quick: by an index, without sorting."""
     asked = {
-        "due": outbox.DUE.params(now=START, most=100, full=["sms"]),
+        "due": outbox.DUE.params(now=START, most=100, full=["sms"], held=["sms/alice"]),
         "next_due": outbox.NEXT_DUE,
         "unfinished": reads.UNFINISHED,
     }

@@ -149,9 +149,7 @@ EVENTS: list[e.Event] = [
     e.TargetWarned(at=AT, tell=TELL, clock="resolve", percent=50.0, reached_at=AT, due_at=AT + timedelta(hours=2)),
     e.TargetMissed(at=AT, tell=TELL, clock="ack", due_at=AT),
     e.OutageExceeded(at=AT, tell=TELL, began_at=AT, tolerated_until=AT + timedelta(hours=2)),
-    e.ChangeLinked(
-        at=AT, tell=TELL, by="bob", change="CHG-3", title="Sign-in fix", tolerated=timedelta(minutes=5)
-    ),
+    e.ChangeLinked(at=AT, tell=TELL, by="bob", change="CHG-3", title="Sign-in fix", tolerated=timedelta(minutes=5)),
     e.IntegrityLost(at=AT, tell=TELL, began_at=AT, detail="12 rows differ"),
     e.Routed(
         at=AT, tell=TELL, path="immediate", why="the runbook expects it to be over soon", until=AT + timedelta(hours=2)

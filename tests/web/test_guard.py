@@ -16,6 +16,7 @@ from tests.fakes.room import room
 OPEN_TO_ANYONE = {
     "/-/healthy", "/-/ready", "/am/-/healthy", "/am/-/ready", "/static/{name}",  # They say nothing.
     "/ping/{key}", "/ping/{key}/{signal}", "/support/{key}", "/a/{code}",  # They carry their own proof.
+    "/sms/{name}/reply", "/sms/{name}/receipt",
 }  # fmt: skip
 
 

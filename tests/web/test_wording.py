@@ -62,7 +62,15 @@ def example(kind: type[e.Happened]) -> e.Event:
         if field.name in usual:
             values[field.name] = usual[field.name]
         elif field.required and field.name != "at":
-            values[field.name] = {datetime: NOW, date: NOW.date(), int: 0, bool: True, timedelta: timedelta(minutes=30), tuple[Signal, ...]: (), Action: Action(id="A1", title="watch", owner="bruno", due_on=NOW.date())}.get(field.type, field.name)
+            values[field.name] = {
+                datetime: NOW,
+                date: NOW.date(),
+                int: 0,
+                bool: True,
+                timedelta: timedelta(minutes=30),
+                tuple[Signal, ...]: (),
+                Action: Action(id="A1", title="watch", owner="bruno", due_on=NOW.date()),
+            }.get(field.type, field.name)
     return kind(**values)
 
 

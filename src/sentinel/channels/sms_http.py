@@ -61,9 +61,7 @@ class ReceiptOptions(Options):
 
     def shape(self) -> ReceiptShape:
         """Return it as data."""
-        return ReceiptShape(
-            id=self.id, status=self.status, delivered=self.delivered, failed=self.failed, why=self.why
-        )
+        return ReceiptShape(id=self.id, status=self.status, delivered=self.delivered, failed=self.failed, why=self.why)
 
 
 class SmsOptions(Options):

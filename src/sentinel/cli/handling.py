@@ -16,7 +16,16 @@ SEVERITIES = ("minor", "major", "blocking")
 CLASSES = ("intrinsic", "extrinsic")
 CAUSES = (
     *CLASSES,
-    *("bad_input", "unstable_setting", "volume_growth", "host_network", "overload", "ddos", "intrusion", "lapsed_contract"),
+    *(
+        "bad_input",
+        "unstable_setting",
+        "volume_growth",
+        "host_network",
+        "overload",
+        "ddos",
+        "intrusion",
+        "lapsed_contract",
+    ),
 )
 
 

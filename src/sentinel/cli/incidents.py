@@ -53,7 +53,7 @@ def show(asked: Asked, number: str) -> None:
         if value:
             click.echo(f"  {name:<14}{safe(value)}")
     click.echo("\nTimeline")
-    for at, said in _happened(one["timeline"]):
+    for at, said in happened(one["timeline"]):
         click.echo(f"  {at}  {said}")
     if one["messages"]:
         click.echo("\nMessages")
@@ -80,8 +80,8 @@ def sentence(line: dict[str, Any]) -> str:
     return safe_lines(said + (f"; told: {told}" if told else "")).replace("\n", "\n" + " " * 23)
 
 
-def _happened(timeline: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Yield when what happened; messages that carriers took in the same second are one line."""
+def happened(timeline: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the local time and the sentence of each line; messages that left in the same second are one line."""
     for (at, taken), lines in groupby(timeline, lambda line: (local(line["at"], seconds=True), _taken(line))):
         if taken:
             whom = sorted(f"{line['event']['person'] or 'all'} ({line['event']['channel']})" for line in lines)

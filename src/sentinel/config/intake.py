@@ -56,6 +56,13 @@ class DynatraceDoor(Section):
         return self
 
 
+class OpsgenieDoor(Section):
+    """Opsgenie's API: the key of each integration. Understood, and not in use yet."""
+
+    enabled: Flag = False
+    keys: dict[str, Secret] = {}
+
+
 def must_be_long(key: Secret) -> None:
     """Refuse a key that could be guessed."""
     if len(key.reveal()) < KEY_MIN_CHARS:
@@ -92,6 +99,7 @@ class IntakeSection(Section):
 
     alertmanager: AlertmanagerDoor = AlertmanagerDoor()
     dynatrace: DynatraceDoor = DynatraceDoor()
+    opsgenie: OpsgenieDoor = OpsgenieDoor()
     mail: MailEntry = MailEntry()
     sms: SmsEntry = SmsEntry()
     map: Annotated[tuple[MapEntry, ...], Field(max_length=MAP_MAX)] | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final, cast
 
 from sentinel.config.contract_checks import Fault
+from sentinel.config.intake import IntakeSection
 from sentinel.config.portal import AuthSection
 from sentinel.config.sections import Config, written_secrets
 from sentinel.config.words import did_you_mean, quoted
@@ -40,3 +41,5 @@ def warnings_of(config: Config) -> Iterator[Fault]:
         yield Fault(("auth",), "`auth` is not in use yet: nobody signs in", "only this machine itself is served")
     if "status_pages" in config.root.items:
         yield Fault(("status_pages",), "`status_pages` is not in use yet: no such page is served")
+    if cast(IntakeSection, config.single["intake"]).opsgenie.enabled:
+        yield Fault(("intake", "opsgenie"), "`intake.opsgenie` is not in use yet: nothing comes in by that door")

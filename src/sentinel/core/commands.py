@@ -119,7 +119,7 @@ class Escalate(Command, frozen=True, kw_only=True):
 
 
 class JudgeProblem(Command, frozen=True, kw_only=True):
-    """The incident manager accepts, as the record ``number``, or declines the problem that was proposed (rule LIF-8)."""
+    """The incident manager accepts the proposed problem, as the record ``number``, or declines it (rule LIF-8)."""
 
     by: str
     accept: bool

@@ -10,7 +10,7 @@ from sentinel.core.state import Incident
 
 
 class Index:
-    """The unfinished incidents, and ways to find them. One that is over is kept for as long as something follows from it."""
+    """The unfinished incidents, and ways to find them. One that is over stays while something follows from it."""
 
     def __init__(self) -> None:
         self.states: dict[str, Incident] = {}
@@ -98,8 +98,8 @@ class Index:
     ) -> Incident | None:
         """Return the incident that a failing signal belongs to, or nothing when it is a new one.
 
-        An active incident of the same signal or the same fault takes it, also of one that was merged into it. A resolved one takes it back when its own
-        signal never stopped failing, or fails again soon.
+        An active incident of the same signal or the same fault takes it, also of one that was merged into it. A
+        resolved one takes it back when its own signal never stopped failing, or fails again soon.
         """
         held = self.holding(key, drafted)
         if held is not None and held.active:

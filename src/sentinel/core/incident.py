@@ -88,7 +88,18 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
 
 # Commands that may end or move clocks: what was due before is said first, or it would never be (rule SLA-7).
 TIMED: frozenset[type[c.Command]] = frozenset(
-    {c.Acknowledge, c.Pend, c.Propose, c.Recategorise, c.Cascade, c.Resolve, c.Recover, c.Report, c.Merge, *requests.DECISIONS}
+    {
+        c.Acknowledge,
+        c.Pend,
+        c.Propose,
+        c.Recategorise,
+        c.Cascade,
+        c.Resolve,
+        c.Recover,
+        c.Report,
+        c.Merge,
+        *requests.DECISIONS,
+    }
 )
 
 # What a ticket need not be told: it is about its own messages, or came from the ticket.

@@ -37,8 +37,9 @@ RETRY_MAX_S = 30.0
 class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     """What the configuration of now says about judging.
 
-    ``for_alerts`` stands before ``rules`` for what other tools report, ``inhibit`` says what explains what. ``priorities`` holds those that a service's
-    contract tells apart, ``redundant`` the services that do without one of their parts; ``open_at`` names the calendars that are open.
+    ``for_alerts`` stands before ``rules`` for what other tools report, ``inhibit`` says what explains what.
+    ``priorities`` holds those that a service's contract tells apart, ``redundant`` the services that do without one of
+    their parts; ``open_at`` names the calendars that are open.
     """
 
     rules: tuple[rules.Rule, ...] = ()

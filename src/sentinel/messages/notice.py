@@ -117,12 +117,12 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     of the other incident.
     ``whom`` is who is waited on; ``clock``, ``percent`` and ``due_at`` are those of a target that is late or soon will
     be; ``count`` is how many incidents or changes there were; ``agreed_on`` the day on which a request, or
-    an action, is to be done. ``problem`` is the record of a fault that is known, ``known_workaround`` how to get round it.
+    an action, is to be done. ``problem`` is the record of a known fault, ``known_workaround`` how to get round it.
     ``subject`` is what a message of a crisis is about: a step, a trigger, a change, by its id, ``subject_name`` its own
     title if it has one; ``status`` is what a status message says, ``call_url`` leads to the call of an open crisis.
     ``acknowledge_by``, ``workaround_by`` and ``resolve_by`` are targets, when there are any. A ``test`` and a
-    ``handover`` need no incident; a ``handover`` lasts from ``since`` to ``until``. A ``report`` has its figures in ``text``, and all
-    of it in ``attachments``.
+    ``handover`` need no incident; a ``handover`` lasts from ``since`` to ``until``. A ``report`` has its figures in
+    ``text``, and all of it in ``attachments``.
     """
 
     id: str

@@ -107,7 +107,11 @@ class Wording:
         """What somebody wrote; nothing when the first sentence says it already."""
         if self.notice.status is not None and not self.notice.text:
             return clean(draft(self.notice.status, self.voice, self.notice.at), TEXT_MAX_CHARS)
-        return "" if self.notice.kind in {"merged", "absorbed", "change_linked"} else clean(self.notice.text, TEXT_MAX_CHARS)
+        return (
+            ""
+            if self.notice.kind in {"merged", "absorbed", "change_linked"}
+            else clean(self.notice.text, TEXT_MAX_CHARS)
+        )
 
     @property
     def subject(self) -> str:
@@ -188,7 +192,9 @@ class Wording:
         """Return the link to the incident."""
         address = link(self.notice.incident_url)
         key = "see_changes" if self.notice.kind in OF_CHANGES else "see_incident"
-        key = "see_report" if self.notice.kind in OF_REPORTS else "see_actions" if self.notice.kind in OF_ACTIONS else key
+        key = (
+            "see_report" if self.notice.kind in OF_REPORTS else "see_actions" if self.notice.kind in OF_ACTIONS else key
+        )
         return Fact(self.voice.word(key), address, address) if address else None
 
     def call(self) -> Fact | None:

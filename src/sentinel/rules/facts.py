@@ -71,8 +71,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. ``when_failing`` asks for so many failing targets, ``for_s`` for so long a failure.
 
-    ``cause`` is one of ``words.CAUSES`` or empty; ``cause_class`` says only what sort it is. For so long, ``quiet_for``,
-    after its last incident was over a finding is not raised anew.
+    ``cause`` is one of ``words.CAUSES`` or empty; ``cause_class`` says only what sort it is. A finding is not raised
+    anew for so long, ``quiet_for``, after its last incident was over.
     """
 
     name: str

@@ -169,9 +169,7 @@ def next_due(connection: Connection) -> datetime | None:
     return moment
 
 
-def gathered(
-    connection: Connection, lane: tuple[str, str], now: datetime, limit: int, after: str
-) -> list[OutboxRow]:
+def gathered(connection: Connection, lane: tuple[str, str], now: datetime, limit: int, after: str) -> list[OutboxRow]:
     """Return pending messages about incidents to a person by a channel that are due, by id, from one on."""
     person, channel = lane
     asked = {"person": person, "channel": channel, "now": now, "after": after, "most": limit}

@@ -69,7 +69,9 @@ def from_incident(state: Incident, head: str, wake_at: datetime | None) -> dict[
         "title": state.title,
         "opened_at": state.opened_at,
         "updated_at": state.updated_at,
-        "closed_at": state.closed_at if state.finished else None,  # What follows from it is waited for, also by a start.
+        "closed_at": state.closed_at
+        if state.finished
+        else None,  # What follows from it is waited for, also by a start.
         "wake_at": wake_at,
         "sequence": state.sequence,
         "hash": head,

@@ -118,7 +118,9 @@ def _queue(request: web.Request) -> list[Incident]:
         for state in request.app[CONTEXT].desk.open()
         if (not phases or state.phase in phases) and service in {"", state.service}
     )
-    return queued(found, strict=request.app[CONTEXT].overload.now.on)[: bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)]
+    return queued(found, strict=request.app[CONTEXT].overload.now.on)[
+        : bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)
+    ]
 
 
 async def show_incident(request: web.Request) -> web.Response:

@@ -71,9 +71,7 @@ async def now(request: web.Request) -> web.Response:
 async def requests(request: web.Request) -> web.Response:
     """Show what is asked for, in the order of work, and what of it was done or refused lately."""
     context = request.app[CONTEXT]
-    over = [
-        one for state in ("done", "refused") for one in await asked_for(context, state, "", INCIDENTS_MAX)
-    ]
+    over = [one for state in ("done", "refused") for one in await asked_for(context, state, "", INCIDENTS_MAX)]
     over.sort(key=lambda one: one.opened_at, reverse=True)
     to_do = await asked_for(context, UNFINISHED, "", INCIDENTS_MAX)
     return render(request, "requests.html", open=to_do, over=over[:INCIDENTS_MAX], nearest=clocks.nearest)
@@ -175,9 +173,7 @@ def error_page(request: web.Request, problem: Problem) -> web.Response:
     return response
 
 
-def render(
-    request: web.Request, template: str, *, language: Language | None = None, **values: Any
-) -> web.Response:
+def render(request: web.Request, template: str, *, language: Language | None = None, **values: Any) -> web.Response:
     """Answer with a page made from a template, in a language or in the one that the browser asks for."""
     context = request.app[CONTEXT]
     settings = context.settings()

@@ -127,7 +127,11 @@ def judged(context: Context, facts: Facts) -> Verdict:
     if verdict is None:
         raise Problem(409, "A rule decides about this only when it has lasted longer; raise it by hand if it matters.")
     if verdict.kind == "request":
-        raise Problem(409, "This asks for a change: it is a request; log it with `sentinel request`. If something is broken, say kind=incident.")
+        raise Problem(
+            409,
+            "This asks for a change: it is a request; log it with `sentinel request`. "
+            "If something is broken, say kind=incident.",
+        )
     return verdict
 
 

@@ -166,9 +166,7 @@ def _escalated(event: e.Escalated) -> str:
     return "escalated_due" if event.why == "due" else "escalated"
 
 
-def wording(
-    request: web.Request, settings: Settings, now: datetime, language: Language | None = None
-) -> Wording:
+def wording(request: web.Request, settings: Settings, now: datetime, language: Language | None = None) -> Wording:
     """Choose the language: the one asked for, the one asked for before, the browser's, the site's."""
     return Wording(language or _language(request, settings.language), ZoneInfo(settings.timezone), now)
 
