@@ -11,6 +11,8 @@
 PYTHON ?= $(shell for python in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 CONFIG ?= probes.yaml
+# One worker a core, up to 8: each has servers of its own.
+WORKERS ?= auto
 BIN := .venv/bin
 # Hashes make an index, a mirror or a proxy unable to slip anything in.
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -22,10 +24,10 @@ export PIP_ROOT_USER_ACTION = ignore
 run: .venv/.run
 	$(BIN)/sentinel run --demo -c $(CONFIG)
 
-# ARGS=... is handed to pytest: make test ARGS="-k smtp"
+# ARGS=... is handed to pytest: make test ARGS="-k smtp"; WORKERS=0 runs them one by one.
 test: .venv/.test
 	$(BIN)/python tools/install-components
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check

@@ -69,7 +69,7 @@ async def test_the_next_level_is_called_from_a_terminal(reached):
     assert "escalation, step 2, asked for by" in shown
     assert "the exam begins at noon" in shown
     again = await reached.run("escalate", "1", "--why", "now")
-    refusal = "Every step of the escalation has been taken already for INC-1.\n"
+    refusal = "The last step of the escalation has been taken already for INC-1.\n"
     assert (again.exit_code, again.stderr) == (1, refusal)
     assert "--why" in (await reached.run("escalate", "1")).stderr
 

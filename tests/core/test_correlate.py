@@ -115,3 +115,25 @@ def test_the_incident_that_wakes_next_is_found_among_many_also_after_changes():
     assert index.waking() == (T0 + timedelta(minutes=20), "INC-2")
     index.put(numbered(second.acknowledge(), 2))
     assert index.waking() == (T0 + timedelta(minutes=30), "INC-1")
+
+
+@pytest.mark.rule("SRC-8")
+def test_what_concerns_a_service_is_found_among_all_and_is_forgotten_when_it_is_over():
+    """Its own incidents and those of services that depend on it; what is being decided goes before what is written."""
+    index = Index()
+    cause, effect, other = (
+        replace(numbered(Story().report(), number), service=service, dedup=service)
+        for number, service in enumerate(("platform", "campus", "mail"), 1)
+    )
+    effect = replace(effect, plan=replace(effect.plan, depends_on=("platform",)))
+    for state in (cause, effect, other):
+        index.put(state)
+    assert index.concerning(["platform"], {}) == [cause, effect]
+    drafted = replace(effect, title="as it is decided now")
+    assert index.concerning(["platform"], {drafted.number: drafted}) == [cause, drafted]
+    index.put(replace(effect, plan=replace(effect.plan, depends_on=("mail",))))
+    assert index.concerning(["platform"], {}) == [cause]
+    index.put(replace(cause, phase="closed"))
+    index.put(replace(effect, phase="merged"))
+    assert index.concerning(["platform"], {}) == []
+    assert index.concerning(["mail"], {}) == [other]

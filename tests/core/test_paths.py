@@ -59,6 +59,16 @@ def test_an_immediate_incident_that_is_not_over_in_ten_minutes_falls_to_the_othe
     assert len(story.happened(e.Routed)) == 2
 
 
+@pytest.mark.rule("LIF-3")
+def test_an_immediate_incident_that_is_raised_to_where_the_customer_has_no_contact_waits_for_no_receipt():
+    """What time brings must come: a moment that brings nothing would be due again and again."""
+    story = Story(QUICK).report(level=2, priority="P2")
+    story.report(LOGIN, level=3, plan=replace(QUICK, operations=()))
+    assert story.state.plan.operations == ()
+    story.wait(hours=3)
+    assert len(story.happened(e.Routed)) == 1
+
+
 def test_who_was_paged_is_not_asked_a_second_time_to_intervene():
     story = Story(replace(QUICK, intervention=("alice", "hugo"))).report()
     assert routed(story) == ["hugo/email routed"]

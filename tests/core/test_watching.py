@@ -352,11 +352,21 @@ def test_a_target_at_risk_calls_the_next_level_although_somebody_has_it():
 
 @pytest.mark.rule("ESC-1")
 def test_nobody_gets_two_messages_for_one_target_at_risk():
-    story = begun("2026-11-23 10:00", directory=agreed(GOLD)).accept().acknowledge("tdp")
+    first_two = replace(P1, ladder=P1.ladder[:2])
+    story = begun("2026-11-23 10:00", first_two, agreed(GOLD)).accept().acknowledge("tdp")
     story.wait(minutes=95)
     story.told()
     story.wait(minutes=1)
     assert story.told() == ["tdp/email target-warned", "tdp/sms target-warned", "elise/sms escalated"]
+
+
+@pytest.mark.rule("ESC-1")
+def test_a_level_that_was_passed_over_is_not_called_after_those_above_it():
+    """It was spared because somebody had the incident; the next level is the one above whoever was called last."""
+    story = begun(NIGHT, directory=agreed(GOLD)).accept().acknowledge("tdp")
+    assert pages(story, hours=3) == [("Mon 22:55", "hugo"), ("Mon 22:55", "karine")]
+    with pytest.raises(Refused, match="The last step"):
+        story.do(c.Escalate(by="alice", why="it burns"))
 
 
 @pytest.mark.rule("ESC-1")
@@ -402,7 +412,7 @@ def test_each_call_brings_the_level_above_and_none_twice():
     for expected in (["elise/sms"], ["farid/sms", "ines/sms"], ["gaelle/sms", "hugo/sms", "jean/sms"]):
         story.do(c.Escalate(by="alice", why="it burns"))
         assert story.paged() == expected
-    with pytest.raises(Refused, match=r"Every step of the escalation has been taken already for INC-1."):
+    with pytest.raises(Refused, match=r"The last step of the escalation has been taken already for INC-1."):
         story.do(c.Escalate(by="alice", why="it burns"))
     assert pages(story, minutes=59) == []
 

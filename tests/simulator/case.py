@@ -114,7 +114,7 @@ class Case:
             found[("remind",)] = self.remind_at
         if not self.active:
             return found
-        if self.path_until is not None:
+        if self.path_until is not None and self.plan.operations:
             found[("receipt",)] = self.path_until
         if self.flapping:
             found[("rest",)] = self.changed_at + self.plan.flap_within

@@ -45,7 +45,7 @@ async def test_what_cannot_be_called_is_refused_with_its_reason(laddered):
     await laddered.room.open()
     assert await escalate(laddered, by="amina") == "409: Escalating needs a reason."
     await escalate(laddered, by="amina", text="now")
-    taken = "409: Every step of the escalation has been taken already for INC-1."
+    taken = "409: The last step of the escalation has been taken already for INC-1."
     assert await escalate(laddered, by="amina", text="now") == taken
     async with laddered.http.post(f"{API}/1/resolve", json={"text": "done", "by": "amina"}) as answer:
         assert answer.status == 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sentinel.core import incident
@@ -16,6 +17,7 @@ class Index:
         self.states: dict[str, Incident] = {}
         self._by_key: dict[str, str] = {}
         self._by_dedup: dict[str, str] = {}
+        self._by_service: dict[str, dict[str, None]] = {}
         self._wake: dict[str, datetime] = {}
         self._heap: list[tuple[datetime, str]] = []
 
@@ -39,6 +41,8 @@ class Index:
                 self._claim(self._by_key, key, state)
         for fault in (state.dedup, *state.also):
             self._claim(self._by_dedup, fault, state)
+        if before is None or before.plan is not state.plan:
+            self._place(state, before)
         self._wake_at(state)
 
     def _wake_at(self, state: Incident) -> None:
@@ -48,6 +52,13 @@ class Index:
         elif self._wake.get(number) != moment:
             self._wake[number] = moment
             heapq.heappush(self._heap, (moment, number))
+
+    def _place(self, state: Incident, before: Incident | None) -> None:
+        """Note which services an incident concerns; what its plan names may have changed."""
+        for service in _services(before) if before is not None else ():
+            self._by_service[service].pop(state.number, None)
+        for service in _services(state):
+            self._by_service.setdefault(service, {}).setdefault(state.number)
 
     def _claim(self, holders: dict[str, str], what: str, state: Incident) -> None:
         """Let an incident hold a signal or a fault, unless an active or a newer one does.
@@ -69,6 +80,8 @@ class Index:
         for fault in (gone.dedup, *gone.also):
             if self._by_dedup.get(fault) == number:
                 del self._by_dedup[fault]
+        for service in _services(gone):
+            self._by_service[service].pop(number, None)
 
     def get(self, number: str) -> Incident | None:
         """Return an unfinished incident."""
@@ -114,6 +127,16 @@ class Index:
             return held if again else None
         return None
 
+    def concerning(self, services: Iterable[str], drafted: dict[str, Incident]) -> list[Incident]:
+        """Return the unfinished incidents of some services, and of those that depend on them, oldest first.
+
+        Drafted states go before written ones. A storm opens thousands, so that looking at all of them will not do.
+        """
+        wanted = tuple(services)
+        found = {number: self.states[number] for service in wanted for number in self._by_service.get(service, ())}
+        found |= {state.number: state for state in drafted.values() if not {*wanted}.isdisjoint(_services(state))}
+        return sorted((state for state in found.values() if not state.over), key=lambda state: state.opened_at)
+
     def waking(self) -> tuple[datetime, str] | None:
         """Return the earliest moment at which time alone brings something, and to which incident."""
         while self._heap:
@@ -133,3 +156,8 @@ class Index:
         for entry in found:  # They stay until their states say otherwise.
             heapq.heappush(self._heap, entry)
         return [number for _, number in found]
+
+
+def _services(state: Incident) -> tuple[str, ...]:
+    """Return the service of an incident, and those that it depends on."""
+    return (state.service, *state.plan.depends_on)

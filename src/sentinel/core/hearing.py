@@ -13,10 +13,14 @@ SAME_AS: dict[str, str] = {"reopened": "opened"}
 
 
 def following(state: Incident, moment: str, directory: Directory) -> tuple[Page, ...]:
-    """Return everyone whom a page has reached or is about to, by that way, and who listens to this moment."""
+    """Return everyone whom a page has reached or is about to, by that way, and who listens to this moment.
+
+    Ordered by name: which of two pages that left together arrived first is not the same twice.
+    """
     coming = (sent.page for sent in state.sent.values() if sent.kind == "page" and sent.fate == "waiting")
     known = (page for page in (*state.reached, *coming) if page.channel in directory.channels)
     paged = (page for page in known if not page.person or page.person in directory.people)
+    paged = sorted(paged, key=lambda page: (page.person, page.channel))
     return (*paged, *listening(state, moment, directory))
 
 

@@ -105,13 +105,18 @@ def untaken(state: Incident) -> Occasion | None:
 
 
 def following(state: Incident) -> Occasion | None:
-    """Return the next step of the ladder in force that was never taken, whatever keeps it from being due."""
-    never = [
-        Occasion(state.ladder_at + step.after, number, 0)
-        for number, step in in_force(state)
-        if number not in state.taken and step.min_level <= state.level
+    """Return the step above the last one taken of the ladder in force, whatever keeps it from being due.
+
+    One that was passed over, because somebody had the incident then, is below those who were called since (ESC-1).
+    """
+    steps = [(state.ladder_at + step.after, number, step) for number, step in in_force(state)]
+    last = max(((at, number) for at, number, _ in steps if number in state.taken), default=None)
+    above = [
+        Occasion(at, number, 0)
+        for at, number, step in steps
+        if step.min_level <= state.level and (last is None or (at, number) > last)
     ]
-    return min(never, default=None)
+    return min(above, default=None)
 
 
 def rung(plan: Plan, number: int) -> int:

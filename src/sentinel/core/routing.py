@@ -28,8 +28,8 @@ def route(state: Incident, paged: Iterable[Page], now: datetime, directory: Dire
 
 
 def fall_at(state: Incident) -> datetime | None:
-    """Return when an immediate incident falls to the other path."""
-    return state.path_until if state.active else None
+    """Return when an immediate incident falls to the other path; never once a raise left it nobody to send that to."""
+    return state.path_until if state.active and state.plan.operations else None
 
 
 def fall_due(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:

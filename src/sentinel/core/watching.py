@@ -79,7 +79,7 @@ def _nothing_left(state: Incident) -> str:
         return f"{state.number} has no escalation."
     if all(step.min_level > state.level for _, step in steps):
         return f"No step of the escalation is meant for level {state.level}: cascade {state.number} first."
-    return f"Every step of the escalation has been taken already for {state.number}."
+    return f"The last step of the escalation has been taken already for {state.number}."
 
 
 DECISIONS: dict[type[c.Command], Any] = {c.Escalate: escalate}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import datetime
 from functools import partial
@@ -24,20 +24,16 @@ def taken_in(draft: Draft, index: Index, command: c.Report, now: datetime) -> In
     """Let a failure join the incident of a service that it depends on, if one explains it; nothing when none does."""
     if not command.plan.depends_on:
         return None
-    cause = depending.cause_of(command, _all(draft, index))
+    cause = depending.cause_of(command, index.concerning(command.plan.depends_on, draft.states))
     return draft.apply(cause, depending.joining(command, cause), now) if cause is not None else None
 
 
 def explain(draft: Draft, index: Index, cause: Incident, now: datetime) -> Incident:
     """Write into both where incidents that were there before are explained by a new one."""
-    for effect in depending.explained_by(cause, _all(draft, index)):
+    for effect in depending.explained_by(cause, index.concerning((cause.service,), draft.states)):
         draft.apply(effect, c.Note(by="", text=depending.cause_note(cause)), now)
         cause = draft.apply(cause, c.Note(by="", text=depending.effect_note(effect)), now)
     return cause
-
-
-def _all(draft: Draft, index: Index) -> Iterable[Incident]:
-    return {**index.states, **draft.states}.values()
 
 
 class Quieting:
