@@ -24,6 +24,6 @@ def tell(*figures: Figure) -> bool:
     """Print each figure on a line, and tell whether all limits were kept."""
     for one in figures:
         word = "kept" if one.kept else "MISSED"
-        against = f"limit {one.limit:g} {one.unit}, {one.value / one.limit:.2f} of it, {word}"
+        against = f"limit {one.limit:g} {one.unit}, {f'{one.value / one.limit:.2f} of it, ' if one.limit else ''}{word}"
         print(f"{one.what}: {one.value:.3g} {one.unit} ({against}); {one.conditions}")
     return all(one.kept for one in figures)

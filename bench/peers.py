@@ -142,11 +142,11 @@ async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: 
     lowered = head.lower()
     if b"content-length:" in lowered:
         return await reader.readexactly(int(lowered.partition(b"content-length:")[2].partition(b"\r\n")[0]))
-    body = b""
+    parts = []
     while size := int((await reader.readline()).strip(), 16):
-        body += (await reader.readexactly(size + 2))[:-2]
+        parts.append((await reader.readexactly(size + 2))[:-2])
     await reader.readline()
-    return body
+    return b"".join(parts)
 
 
 def _certificates(folder: Path) -> None:

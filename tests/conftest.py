@@ -27,10 +27,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[ABSENT] = set()
 
 
+# They begin first, so that no process works on alone at the end.
+LONGEST = frozenset({"test_random_kills.py", "test_simulation.py", "test_planted.py"})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     wrong = [complaint for item in items for complaint in complaints(item)]
     if wrong:
         raise pytest.UsageError("\n".join(wrong))
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def complaints(item: pytest.Item) -> list[str]:

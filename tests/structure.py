@@ -22,15 +22,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rulepacks": set(),  # Data: `config` reads it.
     "intake": {
         "core", "rules", "intake", "messages.clean", "engine.alerts", "engine.patterns", "store.base", "web.context",
-        "web.bodies", "web.guard", "web.keys", "web.problem",
+        "store.plain_rows",
+        "web.bodies", "web.guard", "web.identity", "web.keys", "web.limits", "web.people", "web.problem",
         "channels.mail_message", "channels.sms_inbound", "engine.clock", "engine.desk", "engine.ledger",
         "messages.links",
-        "messages.replies",
+        "messages.replies", "config.fields",
     },
     "messages": {"core", "messages", "channels.base"},
     "metrics": {"core"},
     "demo": {"demo"},
-    "probes": {"core.model", "probes", "config.fields", "config.words"},
+    "probes": {"core.model", "core.pings", "probes", "config.fields", "config.words"},
     "probes.blackbox": {"probes", "config.nodes", "config.errors"},  # A door with files of its own to read.
     "channels": {"core.model", "channels", "config.fields", "config.words", "probes.base", "probes.net"},
     "tickets": {
@@ -40,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"core", "store", "tickets.base"},
     "engine": {
         "core", "rules", "engine", "metrics", "=probes", "probes.base", "probes.net", "probes.plan", "probes.help",
+        "probes.numbers",
         "channels.base", "tickets.base", "store.base",
     },
     "dispatch": {
@@ -53,8 +55,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "web": {
         "core", "rules", "web", "messages", "metrics", "engine.changes", "engine.desk", "engine.matrices",
-        "engine.overload", "engine.rotas", "engine.problems", "engine.live", "engine.clock",
-        "channels.sms_inbound", "engine.alerts", "intake", "store.base", "tickets.base", "reporting",
+        "engine.overload", "engine.rotas", "engine.problems", "engine.live", "engine.clock", "engine.evidence",
+        "channels.sms_inbound", "engine.alerts", "engine.answers", "engine.tokens", "intake", "store.base",
+        "tickets.base", "reporting",
     },
     "simulation": {
         "core", "rules", "simulation", "engine.desk", "engine.draft", "engine.judge", "engine.live", "=probes",
@@ -74,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "watching": {"*"},
     "doors": {"*"},
     "service": {"*"},
+    "settings": {"*"},
     "cli": {"*"},
 }  # fmt: skip
 # The composition root and the commands: they may know everything, and only they know each other.
@@ -88,6 +92,7 @@ ROOT = {
     "daemon",
     "doors",
     "service",
+    "settings",
     "cli",
     "logs",
     "places",
@@ -135,10 +140,13 @@ EDGES: dict[str, str] = {
     "engine.desk:Desk._handle_apart": "a bug that one command brings out must not fail those beside it",
     "engine.judge:Judge._insist": "what one target has to say must not be lost without a trace",
     "engine.timers:Timers._wake": "one incident with a bug must not keep the others asleep",
+    "probes.browser_worker:Worker._in_context": "what somebody's script raises is its finding; ours is raised again",
     "engine.prober:Prober._attempt": "a bug in one kind of probe must not stop the others",
     "dispatch:Dispatcher._burst": "a bug in one channel must not keep a page from another way",
     "engine.ticketing:Ticketing.tried": "a bug in one ticket back-end must not lose the ticket",
     "engine.supervision:keep": "a loop with a bug is logged, counted and started again",
+    "engine.workers.inside:Inside._run_probe": "one result that cannot be told must not go unseen, nor stop the others",
+    "engine.workers.arrivals:Arrivals._settle": "one result that cannot be digested must not go unseen",
     "parts:Parts._run_probe": "one result that cannot be digested must not go unseen, nor stop the others",
 }
 

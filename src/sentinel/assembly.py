@@ -14,8 +14,6 @@ import msgspec
 
 from sentinel import channels as channel_kinds
 from sentinel.channels.base import Message, Surroundings, Undelivered
-from sentinel.channels.sms_http import SmsOptions
-from sentinel.channels.sms_inbound import SmsDoor
 from sentinel.config.build import Setup
 from sentinel.config.meanings import meanings_of, rules_for_alerts
 from sentinel.config.ruling import open_calendars, priorities_of
@@ -34,6 +32,8 @@ from sentinel.engine.isolation import Isolation
 from sentinel.engine.judge import Rulebook
 from sentinel.engine.rota_watch import RotaWatch, Sample
 from sentinel.engine.scheduler import Limits
+from sentinel.engine.workers.fleet import Working
+from sentinel.engine.workers.wire import Settings as WorkerSettings
 from sentinel.messages import digest as digests
 from sentinel.messages import replies
 from sentinel.messages.changes import ChangeWords
@@ -43,11 +43,9 @@ from sentinel.messages.notice import Notice
 from sentinel.messages.problems import ProblemMessages
 from sentinel.messages.telling import envelope
 from sentinel.metrics import Expected, Meters
-from sentinel.probes.heartbeat import HeartbeatOptions
 from sentinel.store.base import OutboxRow
 from sentinel.tickets.base import TicketBackend
 from sentinel.tickets.glpi import GlpiTickets, Tokens
-from sentinel.web.context import AlertDoor, Settings, Support
 
 if TYPE_CHECKING:
     from sentinel.probes.blackbox import Modules
@@ -111,25 +109,6 @@ def alert_settings_of(setup: Setup) -> AlertSettings:
     )
 
 
-def alert_door_of(setup: Setup) -> AlertDoor:
-    """Return who may send alerts, and what clients of an Alertmanager are told."""
-    door = setup.intake.alertmanager
-    return AlertDoor(
-        enabled=door.enabled,
-        allow=tuple(door.allow),
-        key=door.key.reveal() if door.key else "",
-        resolve_timeout=door.resolve_timeout,
-        compat_version=door.compat_version,
-        group_by=setup.group_by,
-    )
-
-
-def problem_door_of(setup: Setup) -> AlertDoor:
-    """Return who may send Dynatrace's notifications."""
-    door = setup.intake.dynatrace
-    return AlertDoor(enabled=door.enabled, allow=tuple(door.allow), key=door.key.reveal() if door.key else "")
-
-
 def change_means_of(setup: Setup) -> Means:
     """Return what the configuration says about planned changes, who listens to them, and the words for them."""
     names = {name: service.name for name, service in setup.services.items()}
@@ -151,50 +130,21 @@ def limits_of(setup: Setup) -> Limits:
     return Limits(in_flight=setup.engine.max_in_flight, per_host=setup.engine.per_host)
 
 
+def working_of(setup: Setup) -> Working:
+    """Return how many workers are to probe, and what all of them are told."""
+    settings = WorkerSettings(
+        servers=tuple(map(str, setup.resolvers)),
+        deny=tuple(map(str, setup.policy.deny)),
+        allow=tuple(map(str, setup.policy.allow)),
+        lag_limit_s=setup.engine.loop_lag_suspect.total_seconds(),
+    )
+    return Working(setup.engine.workers, settings)
+
+
 def set_canaries(isolation: Isolation, setup: Setup) -> None:
     """Say which probes tell that the host itself is cut off, and how many of them must fail (rule SRC-9)."""
     isolation.canaries = tuple(setup.probes[name] for name in setup.isolation.canaries)
     isolation.need = setup.isolation.need or 0
-
-
-def settings_of(setup: Setup) -> Settings:
-    """Return what the web needs to know."""
-    return Settings(
-        directory=setup.directory,
-        listen_host=setup.listen.host,
-        site_name=setup.site.name,
-        site_url=setup.site.url or "",
-        timezone=setup.site.timezone,
-        language=setup.site.language,
-        metrics_path=setup.server.metrics.path,
-        metrics_allow=tuple(setup.server.metrics.allow),
-        services={name: service.name for name, service in setup.services.items()},
-        customers=tuple(service.customer for service in setup.services.values() if service.customer),
-        heartbeats={
-            plan.options.token.reveal(): name
-            for name, plan in setup.probes.items()
-            if isinstance(plan.options, HeartbeatOptions)
-        },
-        support=_support(setup),
-        sms_doors=sms_doors_of(setup),
-        alerts=alert_door_of(setup),
-        problems=problem_door_of(setup),
-    )
-
-
-def sms_doors_of(setup: Setup) -> dict[str, SmsDoor]:
-    """Return how each SMS gateway comes in that has a way to prove itself."""
-    options = {name: plan.options for name, plan in setup.channels.items() if isinstance(plan.options, SmsOptions)}
-    return {name: door for name, one in options.items() if (door := one.door()) is not None}
-
-
-def _support(setup: Setup) -> Support | None:
-    """Return the backup support entry, if there is one; without a word it is about every service."""
-    entry = setup.support
-    if entry.key is None:
-        return None
-    services = entry.services or tuple(setup.services)
-    return Support(key=entry.key.reveal(), services=services, phone=entry.phone or "", per_hour=entry.per_hour)
 
 
 def expect(setup: Setup, meters: Meters) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from sentinel import assembly
+from sentinel import assembly, probes
 from sentinel.config.build import Setup
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
@@ -50,18 +50,20 @@ class Daemon(Parts):
         await self.overload.load()
         await self.problems.load()
         await self.changes.load()
+        await self.tokens.load()
         await self.inbound.answering.load()
         await self.dispatcher.load()
         self.link_key = await self.write(secret_of, self.store, "links", self.clock.now())
-        self.heartbeats = await self.read(self.store.heartbeats)
+        await self.heartbeats.load()
+        await self.silence_watch.begin()
         self.judge.silences = tuple(await self.read(self.store.silences, self.clock.now()))
         self.live.replace(self.setup.probes.values())
-        states = await asyncio.get_running_loop().run_in_executor(self.packer, self.results.states)
-        self.recorder.restore(self.live, states)
+        await self.recorder.load(self.live)
         await self.alerts.load()
+        await self.inbound.opsgenie.book.load()
         self.explain()
         for row in self.live.rows():
-            row.chunks = series.write_known_lines(row)
+            series.keep_known(row)
         await self.change_watch.begin()
         self.scheduler.replace(self.setup.probes.values(), assembly.limits_of(self.setup), self.live.last_runs())
         self._in_use()
@@ -110,16 +112,20 @@ class Daemon(Parts):
             "rotas": self.rota_watch.run,
             "problems": self.problems.run,
             "alerts": self.alerts.run,
+            "silences": self.silence_watch.run,
             "changes": self.change_watch.run,
             "reports": self.report_watch.run,
             "overload": self.overload.run,
             "isolation": self.isolation.run,
             "answers": self.inbound.answering.run,
             "mailbox": self.inbound.mailbox.run,
+            "opsgenie": self.inbound.opsgenie.run,
             "self-watch": self.watching.self_watch.run,
             "alive": self.watching.alive.run,
             "reload": self._reload_when_asked,
         }
+        if self.clock_watch is not None:
+            loops["clock"] = self.clock_watch.run
         self.watching.stuck = self.stuck
         tasks = [asyncio.create_task(keep(name, run, self.meters.bug), name=name) for name, run in loops.items()]
         return [*tasks, asyncio.create_task(self.systemd.watch(self.stuck), name="watchdog")]
@@ -138,14 +144,16 @@ class Daemon(Parts):
                 await self.desk.drain()
                 with suppress(StoreUnavailable):
                     await self.alerts.flush()
-                await self.recorder.flush()
+                await self.recorder.finish()
         for task in (*tasks, *self._retiring):
             task.cancel()
         await asyncio.gather(*tasks, *self._retiring, return_exceptions=True)
         for backend in self.mirrors.values():
             await backend.close()
         self.backups.stop()
+        await probes.close()
         await self.resolver.close()
+        self.host.means.close()
         for pool in (self.writer, self.reader, self.packer):
             pool.shutdown()
 
@@ -161,6 +169,8 @@ class Daemon(Parts):
             "rotas": self.rota_watch.progressed_at,
             "problems": self.problems.progressed_at,
             "alerts": self.alerts.progressed_at,
+            "opsgenie": self.inbound.opsgenie.progressed_at,
+            "silences": self.silence_watch.progressed_at,
             "changes": self.change_watch.progressed_at,
             "reports": self.report_watch.progressed_at,
             "overload": self.overload.progressed_at,
@@ -211,6 +221,7 @@ class Daemon(Parts):
     def _take(self, setup: Setup, carriers: dict[str, Carrier]) -> None:
         before, self.setup = self.setup, setup
         self.desk.policy = assembly.policy_of(setup)
+        self.tokens.configured = setup.auth.made()
         self.rotas.configure()
         self.matrices.configure()
         self.overload.limits = assembly.overload_limits_of(setup)
@@ -224,6 +235,7 @@ class Daemon(Parts):
         self.desk.envelope = assembly.envelope_of(setup)
         self.judge.rulebook = assembly.rulebook_of(setup)
         self.alerts.settings = assembly.alert_settings_of(setup)
+        self.silence_watch.take(setup.silences)
         self.lag.limit_s = setup.engine.loop_lag_suspect.total_seconds()
         self.recorder.keep = setup.storage.keep.results
         if setup.resolvers != before.resolvers:
@@ -239,6 +251,7 @@ class Daemon(Parts):
         self.mirrors = self.put_tickets()
         self.watching.configure()
         self.live.replace(setup.probes.values())
+        self.scheduler.working = assembly.working_of(setup)
         self.scheduler.replace(setup.probes.values(), assembly.limits_of(setup), self.live.last_runs())
         self.explain()
         self.alerts.wake()

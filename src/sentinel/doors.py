@@ -11,10 +11,14 @@ from sentinel.channels.base import Undelivered
 from sentinel.core.model import Result
 from sentinel.core.report.model import Report, Wanted
 from sentinel.messages.notice import Notice
-from sentinel.web.context import Context, Delivered, Health, ProbeAnswer
+from sentinel.settings import settings_of
+from sentinel.web.context import Context, Delivered, Health, ProbeAnswer, Settings
 
 if TYPE_CHECKING:
+    from sentinel.config.build import Setup
     from sentinel.daemon import Daemon
+    from sentinel.probes.blackbox import Surroundings as BlackboxSurroundings
+    from sentinel.probes.blackbox_told import History
 
 
 class Doors:
@@ -22,12 +26,22 @@ class Doors:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
+        self._settings: tuple[Setup, Settings] | None = None
+        self._probing: tuple[Setup, BlackboxSurroundings] | None = None
+        self._history: History | None = None
+
+    def settings(self) -> Settings:
+        """Return what the web needs to know of the configuration; put together once, as every request asks for it."""
+        setup = self._daemon.setup
+        if self._settings is None or self._settings[0] is not setup:
+            self._settings = setup, settings_of(setup)
+        return self._settings[1]
 
     def context(self) -> Context:
         """Return the daemon as far as requests may see it."""
         daemon = self._daemon
         return Context(
-            settings=lambda: assembly.settings_of(daemon.setup),
+            settings=self.settings,
             desk=daemon.desk,
             rotas=daemon.rotas,
             matrices=daemon.matrices,
@@ -45,6 +59,7 @@ class Doors:
             probe_once=self.probe_once,
             notify_test=self.notify_test,
             blackbox=self.blackbox,
+            blackbox_told=self.blackbox_told,
             served=daemon.meters.served,
             classify=daemon.judge.classify,
             words=daemon.judge.words,
@@ -55,7 +70,11 @@ class Doors:
             answering=daemon.inbound.answering,
             receipts=daemon.inbound.receipts,
             mail=daemon.inbound.mail,
+            tokens=daemon.tokens,
+            answers=daemon.answers,
             changes=daemon.changes,
+            evidence=daemon.evidence,
+            opsgenie=daemon.inbound.opsgenie,
             finish_change=daemon.change_watch.finish,
         )
 
@@ -64,6 +83,7 @@ class Doors:
         daemon = self._daemon
         problems = [f"{name} makes no progress" for name in daemon.stuck()]
         # Pages leave all the same; but what is not on disk does not outlive the process, and somebody should look.
+        problems += daemon.scheduler.troubles()
         unwritten = (daemon.desk.trouble(), daemon.recorder.trouble)
         problems += [f"nothing can be written: {why}" for why in unwritten if why]
         return Health(
@@ -119,16 +139,34 @@ class Doors:
         """Answer ``/probe``."""
         from sentinel.probes import blackbox  # noqa: PLC0415  few ask for it, and it takes a tenth of a second to load
 
+        reply = await blackbox.answer(query, headers, await self._surroundings())
+        return ProbeAnswer(status=reply.status, text=reply.text, content_type=reply.content_type)
+
+    async def blackbox_told(self, page: str, query: Mapping[str, str]) -> ProbeAnswer:
+        """Answer ``/config`` or ``/logs``."""
+        from sentinel.probes import blackbox  # noqa: PLC0415  as above
+
+        around = await self._surroundings()
+        reply = around.history.answer(query) if page == "logs" else blackbox.config_page(around)
+        return ProbeAnswer(status=reply.status, text=reply.text, content_type=reply.content_type)
+
+    async def _surroundings(self) -> BlackboxSurroundings:
+        from sentinel.probes import blackbox, blackbox_told  # noqa: PLC0415  as above
+
         daemon = self._daemon
         if daemon.modules is None:
             daemon.modules = await asyncio.to_thread(assembly.built_in_modules)
-        around = blackbox.Surroundings(
-            modules=daemon.modules,
-            resolver=daemon.resolver,
-            policy=daemon.setup.policy,
-            allow=tuple(daemon.setup.server.probe.allow),
-            configured=frozenset(row.target for row in daemon.live.rows()),
-            now=daemon.clock.now,
-        )
-        reply = await blackbox.answer(query, headers, around)
-        return ProbeAnswer(status=reply.status, text=reply.text, content_type=reply.content_type)
+        setup = daemon.setup
+        if self._probing is None or self._probing[0] is not setup:  # A reload makes all of it anew, together.
+            self._history = self._history or blackbox_told.History()
+            around = blackbox.Surroundings(
+                modules=daemon.modules,
+                resolver=daemon.resolver,
+                policy=setup.policy,
+                allow=tuple(setup.server.probe.allow),
+                configured=frozenset(target for plan in setup.probes.values() for target in plan.targets),
+                now=daemon.clock.now,
+                history=self._history,
+            )
+            self._probing = setup, around
+        return self._probing[1]

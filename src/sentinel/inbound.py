@@ -11,6 +11,8 @@ from sentinel.intake import answering
 from sentinel.intake.answering import Answering
 from sentinel.intake.imap import PORTS, Box, Mailbox
 from sentinel.intake.mail import CHANNEL, MailDoor, Proofs
+from sentinel.intake.opsgenie.book import Book
+from sentinel.intake.opsgenie.watch import Watch
 from sentinel.intake.receipts import Receipts
 from sentinel.intake.said import Fact
 from sentinel.messages.links import Links
@@ -33,6 +35,7 @@ class Inbound:
         self.mail.directory = lambda: parts.desk.policy.directory
         self.mail.proofs = self._proofs
         self.mailbox = Mailbox(self._take)
+        self.opsgenie = Watch(Book(parts.desk, parts.alerts, kept, parts.clock))
         meters = parts.meters
         self.answering.counted = lambda channel, action: meters.count(
             "sentinel_notification_replies_total", channel, action
@@ -48,6 +51,8 @@ class Inbound:
         self.answering.url = setup.site.url or ""
         self.mail.vouched_by = mail.vouched_by
         self.mailbox.configure(box_of(setup))
+        usual = setup.intake.opsgenie.services
+        self.opsgenie.book.services = lambda integration: (setup.services, usual.get(integration, ""))
 
     def proof(self, message: str) -> str:
         """Return what stands in the Message-ID of a mail of ours; nothing until the start has read the key."""

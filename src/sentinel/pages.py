@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 from prometheus_client import generate_latest
+from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
 
 from sentinel.engine import crises, series, targets
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
-from sentinel.engine.live import Live
+from sentinel.engine.live import Live, counted
 from sentinel.metrics import Meters, Sample, incident_counts, oldest_unacknowledged, request_counts
 from sentinel.store.base import Store
 
@@ -35,9 +38,10 @@ class Pages:
         self._owed_tickets: dict[str, datetime] = {}
         self._size_bytes = 0
         self._last_cycle: datetime | None = None
+        self._counts: Counter[tuple[str, str]] = Counter()
         meters.states.update(
             {
-                "sentinel_probes": lambda: [(key, float(number)) for key, number in live.counts().items()],
+                "sentinel_probes": lambda: [(key, float(number)) for key, number in self._counts.items()],
                 "sentinel_incidents": lambda: incident_counts(desk.open()),
                 "sentinel_requests": lambda: request_counts(desk.open()),
                 "sentinel_sla_target_seconds": self._promised,
@@ -71,16 +75,31 @@ class Pages:
         self._owed_tickets = await read(self._store.owed_tickets)
         self._size_bytes = await read(self._store.size_bytes)
         now = self._clock.now()
-        if not self._live.stale(now):
+        if not await self._live.find_stale(now):
             self._last_cycle = now
 
-    def metrics(self, accept: str) -> tuple[bytes, str]:
-        """Return the page and its content type, in OpenMetrics when the client asks for it."""
-        probes = series.parts(self._live.rows())
+    def metrics(self, accept: str) -> tuple[Iterator[bytes], str]:
+        """Return the page in pieces and its content type, in OpenMetrics when the client asks for it.
+
+        A piece takes about a millisecond, and may be empty: whoever sends the page gives others their turn after each.
+        """
         if OPENMETRICS in accept:
-            own: bytes = openmetrics.generate_latest(self._meters.registry)  # type: ignore[no-untyped-call]
-            return b"".join((own.removesuffix(END), *probes, END)), openmetrics.CONTENT_TYPE_LATEST
-        return b"".join((generate_latest(self._meters.registry), *probes)), TEXT
+            return self._pieces(_in_openmetrics, END), openmetrics.CONTENT_TYPE_LATEST
+        return self._pieces(generate_latest, b""), TEXT
+
+    def _pieces(self, write: Callable[[Collector], bytes], end: bytes) -> Iterator[bytes]:
+        counts: Counter[tuple[str, str]] = Counter()
+        for rows in self._live.slices():
+            counts.update(counted(rows))
+            yield b""
+        self._counts = counts
+        own: list[bytes] = []
+        for family in self._meters.registry.collect():
+            own.append(write(_One(family)))
+            yield b""
+        yield b"".join(own)
+        yield from series.pieces(self._live.slices())
+        yield end
 
     def _promised(self) -> Iterable[Sample]:
         return targets.promised(self._meters.expected.services, self._desk.policy.directory, self._clock.now())
@@ -99,3 +118,18 @@ class Pages:
 
     def _cycle(self) -> Iterable[Sample]:
         return [((), self._last_cycle.timestamp())] if self._last_cycle else []
+
+
+class _One(Collector):
+    """Lets the client library write one family at a time."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[Family]:
+        return (self._family,)
+
+
+def _in_openmetrics(families: Collector) -> bytes:
+    text: bytes = openmetrics.generate_latest(families)  # type: ignore[no-untyped-call]
+    return text.removesuffix(END)

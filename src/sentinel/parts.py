@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,27 @@ from sentinel.config.build import Setup
 from sentinel.core.change_facts import Fact, FixFact
 from sentinel.core.events import Event, Exhausted
 from sentinel.core.matching import Silence
+from sentinel.core.model import Result
+from sentinel.core.pings import Said
 from sentinel.core.problem_record import ProblemFact
 from sentinel.core.state import Incident
 from sentinel.dispatch import Dispatcher
 from sentinel.engine import changes, problems, series
 from sentinel.engine.alerts import Alerts
+from sentinel.engine.answers import Answers
 from sentinel.engine.backup import Backups
 from sentinel.engine.change_watch import ChangeWatch
 from sentinel.engine.changes import Changes
-from sentinel.engine.clock import Clock
+from sentinel.engine.clock import Clock, SteadyClock
+from sentinel.engine.clock_watch import ClockWatch
 from sentinel.engine.desk import Desk
+from sentinel.engine.doubt import VOID, Host
+from sentinel.engine.evidence import Evidence
+from sentinel.engine.heartbeats import Heartbeats
 from sentinel.engine.isolation import Isolation
 from sentinel.engine.judge import Judge
 from sentinel.engine.ledger import Ledger
-from sentinel.engine.live import Live
+from sentinel.engine.live import Live, Row
 from sentinel.engine.matrices import Matrices
 from sentinel.engine.outbox import Outbox
 from sentinel.engine.overload import OverloadWatch
@@ -43,8 +50,12 @@ from sentinel.engine.report_watch import ReportWatch
 from sentinel.engine.rota_watch import RotaWatch
 from sentinel.engine.rotas import Rotas
 from sentinel.engine.scheduler import Scheduler
+from sentinel.engine.silence_watch import SilenceWatch
 from sentinel.engine.supervision import Lag, Systemd
 from sentinel.engine.timers import Timers
+from sentinel.engine.tokens import Tokens
+from sentinel.engine.workers.arrivals import Arrivals, Seen
+from sentinel.engine.workers.fleet import Fleet
 from sentinel.inbound import Inbound
 from sentinel.intake.reading import AlertReader
 from sentinel.messages.isolation import IsolationWords
@@ -53,6 +64,8 @@ from sentinel.messages.matrix import MatrixWords
 from sentinel.messages.rotas import RotaWords
 from sentinel.metrics import Meters, reviews_overdue
 from sentinel.pages import Pages
+from sentinel.places import evidence_folder
+from sentinel.probes.heartbeat import HeartbeatOptions
 from sentinel.probes.net import AioResolver
 from sentinel.probes.plan import ProbePlan
 from sentinel.reports import Reporter, ReportPost
@@ -81,19 +94,14 @@ class Parts:
         self.started_at = clock.now()
         self.modules = assembly.modules_of(setup)
         self.ready = False
-        self.heartbeats: dict[str, tuple[datetime, str]] = {}
         self.listening: dict[str, datetime] = {}
         self.meters = Meters()
         self.writer = Pool(1, "writer", self.meters.stored)
         self.reader = Pool(READERS, "reader", self.meters.stored)
         self.packer = Pool(2, "results", self.meters.stored)  # Packing may take a while; writing goes on beside it.
         self.live = Live()
-        self.systemd = Systemd(clock)
-        self.lag = Lag(
-            clock,
-            setup.engine.loop_lag_suspect.total_seconds(),
-            lambda late_s: self.meters.observe("sentinel_event_loop_lag_seconds", late_s),
-        )
+        self._know_the_host()
+        self._let_in()
         self.desk = Desk(store, self.writer, clock, assembly.policy_of(setup), assembly.envelope_of(setup))
         self.rotas = Rotas(self.desk, store, self.writer, clock)
         self.rota_watch = RotaWatch(self.rotas, self.desk, (store, self.writer), clock, RotaWords(setup.site.language))
@@ -106,12 +114,16 @@ class Parts:
         self.judge = Judge(clock, self.live, self.desk, assembly.rulebook_of(setup))
         self.alerts = Alerts(self.desk, self.judge, (store, self.writer), clock, AlertReader())
         self.alerts.settings = assembly.alert_settings_of(setup)
+        self.silence_watch = SilenceWatch(self.desk, store, self.read, clock)
+        self.silence_watch.entries = setup.silences
         self.recorder = Recorder(results, self.packer, clock, setup.storage.keep.results)
         self.resolver = AioResolver([str(server) for server in setup.resolvers])
         self.prober = self._prober(setup)
         self.isolation = Isolation(clock, self.desk, lambda: self.prober, IsolationWords(setup.site.language))
-        self.scheduler = Scheduler(clock, self._run_probe, assembly.limits_of(setup))
-        self.timers = Timers(self.desk, clock)
+        self.scheduler = Fleet(
+            Scheduler(clock, self._run_probe, assembly.limits_of(setup)), clock, assembly.working_of(setup)
+        )
+        self._keep_time()
         self._plan_changes()
         self.link_key = b""
         self.composition = assembly.Composition(lambda: self.setup, self.links, self._proof)
@@ -126,6 +138,31 @@ class Parts:
         self.looked_at = clock.monotonic()
         self._retiring: set[asyncio.Task[None]] = set()
         self._wire()
+
+    def _know_the_host(self) -> None:
+        self.systemd = Systemd(self.clock)
+        self.host = Host(self.clock.monotonic)
+        self.lag = Lag(
+            self.clock,
+            self.setup.engine.loop_lag_suspect.total_seconds(),
+            lambda late_s: self.meters.observe("sentinel_event_loop_lag_seconds", late_s),
+        )
+
+    def _keep_time(self) -> None:
+        self.timers = Timers(self.desk, self.clock)
+        steady = self.clock if isinstance(self.clock, SteadyClock) else None
+        self.clock_watch = ClockWatch(steady, self.timers.soon) if steady is not None else None
+
+    def _let_in(self) -> None:
+        self.tokens = Tokens((self.store, self.writer), self.clock)
+        self.tokens.configured = self.setup.auth.made()
+        self.answers = Answers((self.store, self.writer), self.clock)
+        self.heartbeats = Heartbeats((self.store, self.writer), self.clock)
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """The pictures that probes keep; where they are does not change while the daemon runs."""
+        return Evidence(evidence_folder(self.setup, self.path))
 
     def _keep_problems(self) -> None:
         ledger: Ledger[ProblemFact] = Ledger(problems.SUBJECT, ProblemFact, (self.store, self.writer), self.clock)
@@ -157,8 +194,11 @@ class Parts:
             "sentinel_alerts_suppressed_total", reason
         )
         self.judge.bug = self.timers.bug = self.meters.bug
-        self.scheduler.skipped = lambda reason: count("sentinel_probe_runs_skipped_total", reason)
-        self.scheduler.lagged = lambda s: self.meters.observe("sentinel_probe_schedule_lag_seconds", s)
+        self.scheduler.home.short = lambda plan: self.host.means.short(critical=plan.critical)
+        self.meters.states["sentinel_host_short"] = self.host.states
+        held = self.clock_watch.held_s if self.clock_watch is not None else float
+        self.meters.states["sentinel_clock_held_seconds"] = lambda: [((), held())]
+        self._hear_workers()
         self.desk.written = self._written
         self.desk.silenced = self._hear_silence
         self.isolation.freed = self.freed
@@ -182,6 +222,17 @@ class Parts:
         self.dispatcher.carriers = assembly.carriers_of(self.setup, self.clock.now)
         assembly.expect(self.setup, self.meters)
 
+    def _hear_workers(self) -> None:
+        """Have what workers see, and what this process probes itself, come to the same places."""
+        arrivals = Arrivals(self.live, self._void, self._digest, self.meters.bug)
+        ears, home = self.scheduler.ears, self.scheduler.home
+        home.skipped = ears.skipped = partial(self.meters.count, "sentinel_probe_runs_skipped_total")
+        home.lagged = ears.started_late = partial(self.meters.observe, "sentinel_probe_schedule_lag_seconds")
+        ears.ran, ears.settled, ears.last_run = arrivals.take, arrivals.under_way, self.live.last_run
+        ears.bug = self.meters.bug
+        ears.restarted = partial(self.meters.count, "sentinel_worker_restarts_total")
+        self.meters.states.update(self.scheduler.states())
+
     def _prober(self, setup: Setup) -> Prober:
         return Prober(
             Surroundings(
@@ -189,9 +240,11 @@ class Parts:
                 resolver=self.resolver,
                 policy=setup.policy,
                 since=lambda name: self.listening.get(name, self.started_at),
-                heard=lambda name: self.heartbeats.get(name, (None, "")),
+                heard=self.heartbeats.of,
                 lagging=self.lag.lagging,
                 bug=self.meters.bug,
+                host=self.host,
+                keep=self.evidence.keep,
             )
         )
 
@@ -218,19 +271,32 @@ class Parts:
         row = self.live.row(plan.name, target)
         if row is None:
             return
-        outcome = await self.prober.run(plan, target)
-        result = outcome.result
-        if not result.ok and await self.isolation.excuses():
+        one = await self.prober.run(plan, target)
+        seen = Seen(one.result, one.verdict, one.sight.samples, one.sight.phases, plan.fingerprint)
+        self._digest(row, seen, "" if one.result.ok else await self._void(one.result))
+
+    def _digest(self, row: Row, seen: Seen, void: str) -> None:
+        """Take what a run saw, here or in a worker, unless it says nothing of its target."""
+        result = seen.result
+        if result.doubt:
+            self.meters.count("sentinel_probe_runs_doubtful_total", result.doubt)
+        if void:
             row.unknown = True
-            self.meters.count("sentinel_probe_runs_skipped_total", "isolated")
+            self.meters.count("sentinel_probe_runs_skipped_total", void)
             return
-        if row.plan.fingerprint != plan.fingerprint:  # A reload has changed what this run asked.
+        if row.plan.fingerprint != seen.fingerprint:  # A reload has changed what this run asked.
             return
-        self.meters.count("sentinel_probe_runs_total", plan.type, outcome.verdict)
-        self.meters.observe("sentinel_probe_run_duration_seconds", result.duration_s, plan.type)
+        self.meters.count("sentinel_probe_runs_total", row.plan.type, seen.verdict)
+        self.meters.observe("sentinel_probe_run_duration_seconds", result.duration_s, row.plan.type)
         self.judge.take(row, result)
-        row.chunks = series.write_lines(row, result, outcome.sight.samples, outcome.sight.phases)
+        series.keep(row, result, seen.samples, seen.phases)
         self.recorder.add(row, result)
+
+    async def _void(self, result: Result) -> str:
+        """Say why a failure says nothing of its target; nothing when it does."""
+        if result.doubt in VOID and result.suspect:
+            return "budget"
+        return "isolated" if await self.isolation.excuses() else ""
 
     def put_tickets(self) -> dict[str, TicketBackend]:
         """Take the ticket back-ends of the configuration of now; return those that follow the built-in one."""
@@ -284,11 +350,11 @@ class Parts:
         """Run a blocking write of the store in the writer thread."""
         return await asyncio.get_running_loop().run_in_executor(self.writer, call, *arguments)
 
-    async def heard(self, name: str, failure: str) -> None:
-        """Keep that a heartbeat called, on disk before the answer."""
-        now = self.clock.now()
-        await self.write(self.store.put_heartbeat, name, now, failure)
-        self.heartbeats[name] = (now, failure)
+    async def heard(self, name: str, said: Said) -> None:
+        """Keep what a heartbeat's call says, on disk before the answer."""
+        options = self.setup.probes[name].options
+        limit = options.limit if isinstance(options, HeartbeatOptions) else timedelta(0)
+        await self.heartbeats.take(name, said, limit)
         self.scheduler.hurry(name)
 
     async def _housekeeping(self) -> None:
@@ -313,5 +379,6 @@ class Parts:
             before = self.clock.now() - self.setup.storage.keep.incidents
             try:
                 await asyncio.get_running_loop().run_in_executor(self.packer, self.store.prune, before)
+                await self.answers.tidy()
             except StoreUnavailable as error:
                 log.warning("old incidents not forgotten", why=str(error))

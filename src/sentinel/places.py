@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 SOCKET_NAME = "control.sock"
+EVIDENCE_NAME = "evidence"
 SERVICE_CONFIG = Path("/etc/sentinel/probes.yaml")
 SERVICE_STATE = Path("/var/lib/sentinel")
 
@@ -28,6 +29,14 @@ def storage_url(setup: Setup, path: Path) -> str:
     if path.absolute() == SERVICE_CONFIG:
         folder = SERVICE_STATE
     return f"{SQLITE}{Path(os.environ.get('STATE_DIRECTORY', folder)).absolute() / 'sentinel.db'}"
+
+
+def evidence_folder(setup: Setup, path: Path) -> Path:
+    """Return where pictures of failures are kept: beside the database, or where it would be were it a file."""
+    url = storage_url(setup, path)
+    if not url.startswith(SQLITE):
+        return Path(os.environ.get("STATE_DIRECTORY", path.absolute().parent)).absolute() / EVIDENCE_NAME
+    return Path(url.removeprefix(SQLITE)).absolute().with_name(EVIDENCE_NAME)
 
 
 def control_path(url: str) -> Path | None:

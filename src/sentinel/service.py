@@ -14,7 +14,8 @@ from sentinel.config.build import Setup
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
 from sentinel.daemon import Daemon
-from sentinel.engine.clock import SystemClock
+from sentinel.engine.clock import SteadyClock
+from sentinel.engine.means import raise_limit
 from sentinel.places import control_path, storage_url
 from sentinel.store.base import ResultStore, Store, StoreUnavailable
 from sentinel.store.locks import lock
@@ -31,6 +32,7 @@ def run(path: Path, *, practice: bool = False, control: Path | None = None) -> i
     Returns the exit code: 0 when it was stopped, 3 when the configuration or the storage cannot be used.
     """
     logs.configure()
+    raise_limit()
     try:
         loaded = load(path)
     except ConfigError as error:
@@ -38,12 +40,14 @@ def run(path: Path, *, practice: bool = False, control: Path | None = None) -> i
         return EXIT_CONFIGURATION
     for warning in loaded.warnings:
         log.warning("configuration", about=str(warning))
-    url = storage_url(loaded.setup, path)
+    setup = loaded.setup
+    del loaded  # What was written, with all its places, is as large as what runs, and nobody asks for it again.
+    url = storage_url(setup, path)
     try:
         with lock(url):
-            opened, results = open_store(url, synchronous=loaded.setup.storage.synchronous)
+            opened, results = open_store(url, synchronous=setup.storage.synchronous)
             try:
-                uvloop.run(_serve(path, loaded.setup, (opened, results), practice, control or control_path(url)))
+                uvloop.run(_serve(path, setup, (opened, results), practice, control or control_path(url)))
             finally:
                 results.close()
                 opened.close()
@@ -68,7 +72,7 @@ async def _serve(
 
         platform = await demo.start(path.parent)
     try:
-        await Daemon(path, setup, *stores, SystemClock()).run(control)
+        await Daemon(path, setup, *stores, SteadyClock()).run(control)
     finally:
         if platform is not None:
             await platform.close()

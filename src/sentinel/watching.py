@@ -109,7 +109,8 @@ class Watching:
     # What the self-test looks at --------------------------------------------------------------------------------
 
     async def _probes(self) -> str:
-        stale = dict.fromkeys(row.plan.name for row in self._watched.live.stale(self._watched.clock.now()))
+        rows = await self._watched.live.find_stale(self._watched.clock.now())
+        stale = dict.fromkeys(row.plan.name for row in rows)
         named = ", ".join(list(stale)[:NAMED_MAX])
         return f"not run in time: {named}" if stale else ""
 

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from click.testing import Result
 
+from sentinel.core.pings import Said
 from sentinel.web.app import build, serve
 from tests.cli.conftest import run
 from tests.engine.test_changes import world
@@ -101,7 +102,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     async with whole(tmp_path, world("stability: 1\n    improvement: 2\n    components: [login]", "")) as one:
         runner = await serve(build(one.doors.context()), listener, tmp_path / "control.sock")
         try:
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             yield Served(one, tmp_path / "control.sock", listener.getsockname()[1])
         finally:
             await runner.cleanup()
@@ -138,7 +139,7 @@ async def test_a_change_from_its_plan_to_its_end(served: Served):
 async def test_a_finish_with_something_still_failing_says_so(served: Served):
     await served.run("plan", "campus", *GOOD, "--title", "Correctif", *WHEN)
     await served.run("start", "CHG-1")
-    await served.one.daemon.heard("backup", "broken by the fix")
+    await served.one.daemon.heard("backup", Said(kind="fail", body="broken by the fix"))
     await asyncio.sleep(0)
     finished = await served.run("finish", "CHG-1")
     assert finished.exit_code == 4

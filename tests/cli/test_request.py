@@ -21,8 +21,8 @@ async def test_a_p4_without_a_date_exits_with_the_reason_and_with_one_is_logged(
     done = await reached.run("request", *SCREEN)
     assert done.exit_code == 1
     assert "needs a date agreed with the customer" in done.stderr
-    made = await reached.json("request", *SCREEN, "wanted=2099-12-15", "--requester", "Bruno Lefèvre")
-    assert (made["priority"], made["agreed_on"], made["requester"]) == ("P4", "2099-12-15", "bruno")
+    made = await reached.json("request", *SCREEN, "wanted=2098-12-15", "--requester", "Bruno Lefèvre")
+    assert (made["priority"], made["agreed_on"], made["requester"]) == ("P4", "2098-12-15", "bruno")
     assert (await reached.run("request", *SCREEN, "--wanted", "soon")).exit_code == 2
 
 
@@ -36,8 +36,8 @@ async def test_what_is_missing_is_named(reached):
 async def test_a_request_is_planned_done_and_refused_by_its_number(reached):
     await reached.run("request", *ACCOUNT)
     await reached.run("request", "log", *ACCOUNT)
-    done = await reached.run("request", "plan", "INC-1", "2099-12-14", "--by", "bruno")
-    assert done.stdout == "INC-1 P3 is planned for 2099-12-14: New account\n"
+    done = await reached.run("request", "plan", "INC-1", "2098-12-14", "--by", "bruno")
+    assert done.stdout == "INC-1 P3 is planned for 2098-12-14: New account\n"
     listed = await reached.run("request", "list", "--state", "planned")
     assert "INC-1" in listed.stdout
     assert "INC-2" not in listed.stdout

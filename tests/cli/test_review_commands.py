@@ -86,10 +86,10 @@ async def test_what_is_half_said_is_a_usage_error(over, words, why):
 
 @pytest.mark.rule("REX-2")
 async def test_actions_are_planned_listed_looked_at_and_done(over):
-    made = await over.run("review", "action", "1", "watch the disk", "--owner", "bruno", "--due", "2099-06-02")
-    assert made.stdout == "INC-1 A1 is open, bruno by 2099-06-02: watch the disk\n"
+    made = await over.run("review", "action", "1", "watch the disk", "--owner", "bruno", "--due", "2098-06-02")
+    assert made.stdout == "INC-1 A1 is open, bruno by 2098-06-02: watch the disk\n"
     await over.run("problem", "accept", "1")
-    await over.run("problem", "action", "1", "rotate", "--owner", "amina", "--due", "2099-06-01", "--change", "CHG-7")
+    await over.run("problem", "action", "1", "rotate", "--owner", "amina", "--due", "2098-06-01", "--change", "CHG-7")
     listed = (await over.run("actions", "--open")).stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["OF", "PRB-1", "INC-1"]
     assert "CHG-7" in listed[1]
@@ -110,7 +110,7 @@ async def test_a_problem_is_accepted_explained_and_solved(over):
     assert known.stdout == "PRB-1 is known error: home\n"
     await over.run("problem", "note", "1", "the vendor was asked")
     await over.run("problem", "owner", "1", "bruno")
-    await over.run("problem", "action", "1", "rotate", "--owner", "amina", "--due", "2099-06-01")
+    await over.run("problem", "action", "1", "rotate", "--owner", "amina", "--due", "2098-06-01")
     await over.run("problem", "discussed", "1", "A1", "soon")
     await over.run("problem", "done", "1", "A1", "it is")
     await over.room.open("mail", "mail")

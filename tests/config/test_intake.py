@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from sentinel.assembly import alert_door_of, alert_settings_of, rulebook_of
+from sentinel.assembly import alert_settings_of, rulebook_of
 from sentinel.config.errors import ConfigError
 from sentinel.core.inhibition import Selector
 from sentinel.rules import Facts, classify
 from sentinel.rules.alerts import ignored, service_of
+from sentinel.settings import alert_door_of
 
 BASE = """\
 services: {campus: , platform: }

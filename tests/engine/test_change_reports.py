@@ -10,6 +10,7 @@ import pytest
 
 from sentinel import change_reports
 from sentinel.core.fixes import Fix
+from sentinel.core.pings import Said
 from sentinel.core.report.model import On
 from sentinel.reports import additions_of
 from tests import virtual
@@ -24,7 +25,7 @@ LEVELS = "improvement: 2\n    components: [notes]"
 def test_the_maintenance_of_a_report_is_the_windows_as_they_were(tmp_path: Path):
     async def run() -> None:
         async with whole(tmp_path, world()) as one:
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             await until(one, minutes(3))
             await one.daemon.changes.start("CHG-1", "amina")
             await one.daemon.change_watch.finish("CHG-1", "amina")

@@ -14,6 +14,7 @@ from sentinel.core.change import Change
 from sentinel.core.change_plan import Wanted
 from sentinel.core.fixes import Fix
 from sentinel.core.model import Refused, Signal, Verdict
+from sentinel.core.pings import Said
 from sentinel.core.quality import Facts
 from sentinel.core.state import Incident
 from tests import virtual
@@ -59,7 +60,7 @@ def tell(folder: Path, text: str, story: Callable[[Whole], Awaitable[None]]) -> 
 
     async def run() -> None:
         async with whole(folder, text) as one:
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             await story(one)
 
     virtual.run(run())
@@ -114,7 +115,7 @@ async def plan(one: Whole, begin: float, end: float, **said: object) -> Change:
 def test_a_failure_inside_a_window_is_recorded_and_pages_nobody(tmp_path: Path):
     async def story(one: Whole) -> None:
         await until(one, minutes(3))
-        await one.daemon.heard("backup", "stopped for the update")
+        await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
         await until(one, minutes(4.5))
         assert open_incidents(one) == []
         assert paged(one) == 0
@@ -136,9 +137,9 @@ def test_a_failure_inside_a_window_is_recorded_and_pages_nobody(tmp_path: Path):
 def test_what_is_good_again_at_the_end_of_its_window_opens_nothing(tmp_path: Path):
     async def story(one: Whole) -> None:
         await until(one, minutes(3))
-        await one.daemon.heard("backup", "stopped for the update")
+        await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
         await until(one, minutes(4.8))
-        await one.daemon.heard("backup", "")
+        await one.daemon.heard("backup", Said())
         await until(one, minutes(7))
         assert open_incidents(one) == []
         done = change(one)
@@ -154,7 +155,7 @@ def test_what_is_good_again_at_the_end_of_its_window_opens_nothing(tmp_path: Pat
 def test_what_still_fails_at_the_end_of_a_window_opens_an_incident_at_once_and_counts_from_there(tmp_path: Path):
     async def story(one: Whole) -> None:
         await until(one, minutes(3))
-        await one.daemon.heard("backup", "stopped for the update")
+        await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
         await until(one, minutes(6))
         await asyncio.sleep(0.5)
         (incident,) = open_incidents(one)
@@ -175,7 +176,7 @@ def test_what_still_fails_at_the_end_of_a_window_opens_an_incident_at_once_and_c
 @pytest.mark.rule("CHG-5")
 def test_an_incident_that_was_open_before_stays_open(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await one.daemon.heard("backup", "the disk is full")
+        await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
         await until(one, minutes(4.5))
         (incident,) = open_incidents(one)
         assert incident.phase == "open"
@@ -208,7 +209,7 @@ def test_of_two_windows_that_overlap_the_last_to_end_keeps_the_service_quiet(tmp
 
     async def story(one: Whole) -> None:
         await until(one, minutes(3))
-        await one.daemon.heard("backup", "stopped for the update")
+        await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
         await until(one, minutes(7))
         assert change(one, "CHG-1").phase == "finished"
         assert open_incidents(one) == []
@@ -222,9 +223,9 @@ def test_of_two_windows_that_overlap_the_last_to_end_keeps_the_service_quiet(tmp
 def test_a_restart_in_the_middle_of_a_window_says_nothing_twice_and_wakes_nobody(tmp_path: Path):
     async def run() -> None:
         async with whole(tmp_path, world()) as one:
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             await until(one, minutes(3))
-            await one.daemon.heard("backup", "stopped for the update")
+            await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
             await until(one, minutes(4))
             heard = subjects(one, "ines@example.org")
             assert len(heard) == 2  # announced, started
@@ -293,7 +294,7 @@ def test_an_overrun_warns_once_and_its_window_is_over_all_the_same(tmp_path: Pat
     async def story(one: Whole) -> None:
         await until(one, minutes(3))
         await one.daemon.changes.start("CHG-1", "amina")
-        await one.daemon.heard("backup", "stopped for the update")
+        await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
         before = len(subjects(one, "ines@example.org"))
         await until(one, minutes(8))
         assert len(open_incidents(one)) == 1
@@ -318,7 +319,7 @@ def test_a_cancelled_change_is_told_and_does_not_take_place(tmp_path: Path):
             await one.daemon.changes.cancel("CHG-1", "farid", " ")
         await one.daemon.changes.cancel("CHG-1", "farid", "le correctif n'est pas prêt")
         await until(one, minutes(3))
-        await one.daemon.heard("backup", "broken")
+        await one.daemon.heard("backup", Said(kind="fail", body="broken"))
         await asyncio.sleep(10)
         assert len(open_incidents(one)) == 1
         assert open_incidents(one)[0].caused_by == ""
@@ -359,9 +360,9 @@ def test_a_fix_at_stability_1_is_done_at_once_and_verified_before_it_ends(tmp_pa
         fix = Facts(kind="fix", reported_by="own_customer", validated="yes", data="local")
         made = await plan(one, 1, 20, facts=fix)
         await one.daemon.changes.start(made.number, "farid")
-        await one.daemon.heard("backup", "restarting")
+        await one.daemon.heard("backup", Said(kind="fail", body="restarting"))
         await asyncio.sleep(5)
-        await one.daemon.heard("backup", "")
+        await one.daemon.heard("backup", Said())
         done = await one.daemon.change_watch.finish(made.number, "farid")
         assert done.verified is True
         assert [outcome.probe for outcome in done.outcomes] == ["backup"]
@@ -388,24 +389,24 @@ def test_an_incident_after_a_fix_is_linked_and_excused_only_when_over_within_5_m
         made = await plan(one, 1, 20, facts=Facts(validated="yes"))
         await one.daemon.changes.start(made.number, "farid")
         await one.daemon.change_watch.finish(made.number, "farid")
-        await one.daemon.heard("backup", "a side effect")
+        await one.daemon.heard("backup", Said(kind="fail", body="a side effect"))
         await asyncio.sleep(10)
         (incident,) = open_incidents(one)
         assert incident.caused_by == made.number
         assert not excused(incident)
         await asyncio.sleep(60)
-        await one.daemon.heard("backup", "")
+        await one.daemon.heard("backup", Said())
         await asyncio.sleep(120)
         (incident,) = open_incidents(one)
         assert incident.phase == "resolved"
         assert excused(incident)
         await asyncio.sleep(32 * 60)  # too late to be the change's doing, and to reopen the first one
-        await one.daemon.heard("backup", "something else")
+        await one.daemon.heard("backup", Said(kind="fail", body="something else"))
         await asyncio.sleep(10)
         assert open_incidents(one)[-1].caused_by == ""
         await one.daemon.changes.link(made.number, "INC-2", "farid")
         await asyncio.sleep(6 * 60)
-        await one.daemon.heard("backup", "")
+        await one.daemon.heard("backup", Said())
         await asyncio.sleep(120)
         longer = open_incidents(one)[-1]
         assert (longer.number, longer.phase, longer.caused_by) == ("INC-2", "resolved", made.number)
@@ -420,7 +421,7 @@ def test_what_a_person_says_of_the_cause_stays(tmp_path: Path):
         made = await plan(one, 1, 20, facts=Facts(validated="yes"))
         await one.daemon.changes.start(made.number, "farid")
         await one.daemon.change_watch.finish(made.number, "farid")
-        await one.daemon.heard("backup", "a side effect")
+        await one.daemon.heard("backup", Said(kind="fail", body="a side effect"))
         await asyncio.sleep(10)
         await one.daemon.changes.unlink("INC-1", "farid")
         await asyncio.sleep(60)
@@ -483,7 +484,7 @@ def test_a_failed_backup_stops_the_change_and_its_services_are_watched_again(tmp
         assert stopped.phase == "stopped"
         assert "exit code 3: no space left" in stopped.why
         assert len(subjects(one, "farid@example.org")) == 1
-        await one.daemon.heard("backup", "broken")
+        await one.daemon.heard("backup", Said(kind="fail", body="broken"))
         await asyncio.sleep(10)
         assert len(open_incidents(one)) == 1
         program = tmp_path / "full-backup"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sentinel.core.pings import Said
 from tests import virtual
 from tests.core.calendars import at
 from tests.engine.whole import HEARTBEAT, Whole, whole
@@ -52,7 +53,7 @@ def paged(one: Whole) -> list[str]:
 
 
 async def failing(one: Whole) -> None:
-    await one.daemon.heard("backup", "the disk is full")
+    await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
     await asyncio.sleep(90)
 
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from sentinel.core import commands as c
+from sentinel.core.pings import Said
 from tests import virtual
 from tests.engine.whole import HEARTBEAT, Whole, whole
 
@@ -47,7 +48,7 @@ def told(one: Whole) -> list[tuple[str, str]]:
 def test_a_receipt_goes_out_and_the_contract_is_watched(tmp_path: Path):
     async def story() -> None:
         async with whole(tmp_path, AGREED.replace("EXPECTED", "25m") + HEARTBEAT) as one:
-            await one.daemon.heard("backup", "the disk is full")
+            await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
             await asyncio.sleep(90)
             assert ("ines", "receipt") in told(one)
             (state,) = one.daemon.desk.open()
@@ -65,7 +66,7 @@ def test_a_receipt_goes_out_and_the_contract_is_watched(tmp_path: Path):
 def test_an_immediate_incident_falls_to_the_receipt_and_pending_tells_the_manager(tmp_path: Path):
     async def story() -> None:
         async with whole(tmp_path, AGREED.replace("EXPECTED", "5m") + HEARTBEAT) as one:
-            await one.daemon.heard("backup", "the disk is full")
+            await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
             await asyncio.sleep(90)
             assert ("ines", "receipt") not in told(one)
             await asyncio.sleep(60 * 10)
@@ -85,7 +86,7 @@ def test_a_level_2_cascades_as_configured(tmp_path: Path):
 
     async def story() -> None:
         async with whole(tmp_path, text) as one:
-            await one.daemon.heard("backup", "the disk is full")
+            await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
             await asyncio.sleep(90)
             assert [state.level for state in one.daemon.desk.open()] == [2]
             await asyncio.sleep(60 * 5)

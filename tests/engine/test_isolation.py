@@ -11,6 +11,7 @@ import pytest
 from sentinel import probes
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
+from sentinel.core.pings import Said
 from tests import virtual
 from tests.engine import wired
 from tests.engine.whole import HEARTBEAT, PEOPLE, Whole, whole
@@ -58,7 +59,7 @@ def told(one: Whole) -> list[str]:
 def test_a_host_that_is_cut_off_opens_one_incident_and_pages_no_customer(tmp_path: Path):
     async def story() -> None:
         async with whole(tmp_path, CONFIG) as one:
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             await asyncio.sleep(90)
             wired.DOWN.add(wired.UPLINK)
             await asyncio.sleep(20 * 60)
@@ -75,7 +76,7 @@ def test_a_host_that_is_cut_off_opens_one_incident_and_pages_no_customer(tmp_pat
 def test_when_it_is_back_all_is_looked_at_anew_and_the_incident_ends(tmp_path: Path):
     async def story() -> None:
         async with whole(tmp_path, CONFIG) as one:
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             await asyncio.sleep(90)
             wired.DOWN.add(wired.UPLINK)
             await asyncio.sleep(20 * 60)

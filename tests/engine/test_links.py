@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from sentinel.core import commands as c
+from sentinel.core.pings import Said
 from sentinel.web.app import build
 from tests.engine.whole import HEARTBEAT, PEOPLE, Whole, whole
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.rule("DSP-6")
 async def paged(tmp_path: Path) -> AsyncIterator[tuple[Whole, TestClient, str]]:
     """A daemon that has just paged amina, a browser, and the path of the link in her SMS."""
     async with whole(tmp_path, SITE + PEOPLE + HEARTBEAT) as one:
-        await one.daemon.heard("backup", "the disk is full")
+        await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
         async with asyncio.timeout(20):
             while not one.mailed(".txt"):
                 await asyncio.sleep(0.05)

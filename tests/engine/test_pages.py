@@ -14,6 +14,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from sentinel.core import commands as c
 from sentinel.core.matching import Matcher, Silence
 from sentinel.core.model import Level, Signal, Verdict
+from sentinel.core.pings import Said
 from sentinel.metrics import METRICS, Meters
 from sentinel.web.app import build
 from tests import virtual
@@ -29,7 +30,13 @@ STALE = """\
 """
 TYPES = {"state": "gauge"}
 # Metrics of stories that are told elsewhere: of rotas and of service levels.
-ELSEWHERE = ("sentinel_oncall_", "sentinel_sla_", "sentinel_crisis_update_", "sentinel_notification_replies_")
+ELSEWHERE = (
+    "sentinel_oncall_",
+    "sentinel_sla_",
+    "sentinel_crisis_update_",
+    "sentinel_notification_replies_",
+    "sentinel_worker_",
+)
 
 
 def starts(name: str) -> tuple[str, ...]:
@@ -58,10 +65,10 @@ async def reported(one: Whole, level: Level) -> None:
 async def lived(one: Whole) -> None:
     """Go through all that the table counts: failures, pages, steps, tickets, silences, recovery, a bug, a request."""
     daemon = one.daemon
-    await daemon.heard("backup", "the disk is full")
+    await daemon.heard("backup", Said(kind="fail", body="the disk is full"))
     await asyncio.sleep(70)
     await daemon.desk.order("INC-1", c.Acknowledge(by="amina", via="cli"))
-    await daemon.heard("backup", "")
+    await daemon.heard("backup", Said())
     await asyncio.sleep(150)
     await daemon.desk.order("INC-1", c.Close(by="amina"))
     now = daemon.clock.now()
@@ -75,9 +82,9 @@ async def lived(one: Whole) -> None:
     )
     await daemon.desk.silence(silence)
     await asyncio.sleep(1)
-    await daemon.heard("backup", "again")
+    await daemon.heard("backup", Said(kind="fail", body="again"))
     await asyncio.sleep(10)
-    daemon.scheduler.skipped("overrun")
+    daemon.scheduler.home.skipped("overrun")
     daemon.meters.served("/metrics", "GET", 200, 0.01)
 
 
@@ -86,21 +93,21 @@ def test_every_metric_of_the_table_is_on_the_page_after_a_story_in_which_it_must
         agreed = PEOPLE.replace("escalation: on-call}", "escalation: on-call, sla: gold}")
         async with whole(tmp_path, agreed + HEARTBEAT + STALE) as one:
             await lived(one)
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             await asyncio.sleep(400)  # The silence ends, and a page waits for a channel that takes nothing.
 
             async def refuse(_message: object) -> str:
                 raise KeyError("bug")
 
             one.daemon.dispatcher.carriers["sms"].sender.send = refuse
-            await one.daemon.heard("backup", "a third time")
+            await one.daemon.heard("backup", Said(kind="fail", body="a third time"))
             await reported(one, 2)
             await reported(one, 3)
             await asked_for(one)
             await asyncio.sleep(60)
-            text, content_type = one.daemon.pages.metrics("")
+            pieces, content_type = one.daemon.pages.metrics("")
             assert content_type.startswith("text/plain")
-            lines = text.decode().splitlines()
+            lines = b"".join(pieces).decode().splitlines()
             for metric in METRICS:
                 assert f"# TYPE {metric.name} {TYPES.get(metric.kind, metric.kind)}" in lines
             expected = [metric.name for metric in METRICS if not metric.name.startswith(ELSEWHERE)]
@@ -148,11 +155,11 @@ def test_both_formats_say_the_same_and_can_be_read(tmp_path: Path):
     async def story() -> None:
         async with whole(tmp_path, PEOPLE + HEARTBEAT) as one:
             await lived(one)
-            text, content_type = one.daemon.pages.metrics("application/openmetrics-text; version=1.0.0")
+            pieces, content_type = one.daemon.pages.metrics("application/openmetrics-text; version=1.0.0")
             assert content_type.startswith("application/openmetrics-text")
             strict = {
                 sample.name: sample
-                for family in openmetrics.text_string_to_metric_families(text.decode())
+                for family in openmetrics.text_string_to_metric_families(b"".join(pieces).decode())
                 for sample in family.samples
             }
             assert {name for name in one.samples() if not name.endswith("_created")} <= strict.keys()
@@ -171,7 +178,7 @@ def test_the_last_whole_cycle_is_known_while_every_probe_runs_in_time(tmp_path: 
             first = one.value(name)
             await asyncio.sleep(100)
             assert one.value(name) > first + 90
-            one.daemon.scheduler._limits = type(one.daemon.scheduler._limits)(in_flight=0)
+            one.daemon.scheduler.home._limits = type(one.daemon.scheduler.home._limits)(in_flight=0)
             await asyncio.sleep(400)
             stands = one.value(name)
             await asyncio.sleep(100)
@@ -188,7 +195,7 @@ def test_a_ticket_that_is_not_in_line_is_as_old_as_its_first_change(tmp_path: Pa
                 raise KeyError("bug")
 
             one.daemon.dispatcher.tickets = {"builtin": down}
-            await one.daemon.heard("backup", "the disk is full")
+            await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
             for _ in range(10):
                 await asyncio.sleep(60)
                 await one.daemon.desk.order("INC-1", c.Note(by="amina", text="still at it"))

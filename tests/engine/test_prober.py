@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sentinel import probes
+from sentinel.core.pings import NOTHING
 from sentinel.engine.clock import LoopClock
 from sentinel.engine.prober import Outcome, Prober, Surroundings
 from sentinel.probes.base import Failed, Sight
@@ -41,7 +42,7 @@ class Bench:
                 resolver=Names({}),
                 policy=TargetPolicy(),
                 since=lambda _name: START,
-                heard=lambda _name: (None, ""),
+                heard=lambda _name: NOTHING,
                 lagging=lambda _over_s: lagging,
                 bug=self.bugs.append,
             )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace as changed
 
 from sentinel.core.model import Result
@@ -17,7 +18,7 @@ from sentinel.engine import recorder
 from sentinel.engine.clock import LoopClock
 from sentinel.engine.live import Live
 from sentinel.engine.recorder import Recorder
-from sentinel.rules import Track
+from sentinel.rules import Track, judge
 from sentinel.store.base import ProbeEvent, StoreUnavailable
 from sentinel.store.opening import open_store
 from tests import virtual
@@ -32,7 +33,7 @@ class Sick:
     def __init__(self, real: Any) -> None:
         self._real = real
         self.full = False
-        self.last_written: list[Any] = []
+        self.states_written = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -40,6 +41,7 @@ class Sick:
     def record(self, states: Any, events: Any, samples: Any) -> None:
         if self.full:
             raise StoreUnavailable("the disk is full")
+        self.states_written += len(states)
         self._real.record(states, events, samples)
 
 
@@ -67,6 +69,17 @@ class Kept:
             self.recorder.event(
                 ProbeEvent(probe="web", target=target, at=at, ok=ok, reason="status", detail="", duration_s=0.1)
             )
+
+    def judge(self, target: str, ok: bool, value: float | None = None) -> None:
+        """Take a result as the daemon does, whose failures are all alike."""
+        row = self.live.row("web", target)
+        assert row is not None
+        at, reason = self.clock.now(), "" if ok else "status"
+        # To the microsecond, as samples are kept.
+        result = Result(probe="web", target=target, at=at, duration_s=0.25, ok=ok, reason=reason, value=value)
+        row.track, _ = judge(row.track, ok, at, need=2 if ok else 1)
+        row.last = result
+        self.recorder.add(row, result)
 
     def samples(self, target: str) -> int:
         return len(self.results.samples("web", target, START - timedelta(days=365)))
@@ -97,6 +110,79 @@ def test_a_restart_finds_every_target_as_it_was(tmp_path: Path):
             assert [(row.target, row.state, row.last) for row in after.live.rows()] == [
                 (row.target, row.state, row.last) for row in before.live.rows()
             ]
+
+    virtual.run(story())
+
+
+def test_a_target_that_stays_as_it_is_is_written_once_however_often_it_runs(tmp_path: Path):
+    async def story() -> None:
+        async with kept(tmp_path) as one:
+            for ok in [True] * 20 + [False] * 20 + [True] * 20:
+                one.judge("a", ok)
+                await asyncio.sleep(60)
+            # Fine, failing, recovering, fine: a recovery takes two good runs.
+            assert one.results.states_written == 4
+            assert one.samples("a") == 60
+
+    virtual.run(story())
+
+
+@pytest.mark.parametrize(
+    "runs",
+    ["+" * 30, "+" * 30 + "-", "+++---", "+++---+", "+++---+-", "+++---++", "---", "-" * 20 + "++" + "+" * 20],
+)
+@pytest.mark.parametrize("kept_after", [None, 0, 3], ids=["never", "first", "between"])
+def test_a_start_after_a_kill_goes_on_as_if_there_had_been_none(tmp_path: Path, runs: str, kept_after: int | None):
+    """The state on disk is older than the last run; what follows from the next runs must not show it."""
+
+    async def story() -> None:
+        async with kept(tmp_path) as before:
+            await before.recorder.load(before.live)
+            for number, run in enumerate(runs):
+                before.judge("a", run == "+")
+                await asyncio.sleep(2)  # Within this it is written.
+                if number == kept_after:
+                    await before.recorder.finish()
+        async with kept(tmp_path) as after:
+            await after.recorder.load(after.live)
+            (old, _), (new, never) = list(before.live.rows()), list(after.live.rows())
+            assert never.last is None
+            assert (new.track, new.state, new.last) == (old.track, old.state, old.last)
+            for ok in (True, True, False):
+                at = after.clock.now()
+                assert judge(old.track, ok, at, need=2 if ok else 1) == judge(new.track, ok, at, need=2 if ok else 1)
+
+    virtual.run(story())
+
+
+def test_what_a_good_run_measured_before_the_kill_is_not_said_to_be_of_now(tmp_path: Path):
+    async def story() -> None:
+        async with kept(tmp_path) as before:
+            before.judge("a", True, value=7.0)
+            before.judge("b", True, value=7.0)
+            await asyncio.sleep(60)
+            before.judge("a", True, value=8.0)
+            await asyncio.sleep(2)
+        async with kept(tmp_path) as after:
+            await after.recorder.load(after.live)
+            assert [row.last and row.last.value for row in after.live.rows()] == [None, 7.0]
+
+    virtual.run(story())
+
+
+def test_after_packing_a_start_still_knows_when_each_target_was_last_seen(tmp_path: Path):
+    async def story() -> None:
+        async with kept(tmp_path) as before:
+            await before.recorder.load(before.live)
+            before.judge("a", True)
+            await asyncio.sleep(60)
+            before.judge("a", True)
+            seen_at = before.clock.now()
+            await asyncio.sleep(3 * 3_600)
+            await before.recorder.tidy(before.live)
+        async with kept(tmp_path) as after:
+            await after.recorder.load(after.live)
+            assert after.live.last_runs() == {("web", "a"): seen_at.timestamp()}
 
     virtual.run(story())
 

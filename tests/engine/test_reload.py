@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sentinel.core import commands as c
+from sentinel.core.pings import Said
 from tests import virtual
 from tests.engine.whole import HEARTBEAT, PEOPLE, Whole, whole
 
@@ -26,7 +27,7 @@ rules:
 
 async def fail(one: Whole) -> None:
     """Have the job report a failure, and let everything that follows happen."""
-    await one.daemon.heard("backup", "the disk is full")
+    await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
     await asyncio.sleep(3)
 
 

@@ -55,7 +55,7 @@ class Whole:
 
     def samples(self) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         """Read the metrics page: the value of each series, by its name and labels."""
-        text = self.daemon.pages.metrics("")[0].decode()
+        text = b"".join(self.daemon.pages.metrics("")[0]).decode()
         found: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sentinel.probes.base import Failed, Options, ProbeKind, Sight
 
 DOWN: set[str] = set()
@@ -11,15 +13,16 @@ UPLINK = "uplink"
 class WiredOptions(Options):
     """Whom to ask."""
 
-    target: str
+    target: str = ""
+    many: tuple[str, ...] = Field((), alias="targets")
 
     def targets(self) -> tuple[str, ...]:
-        return (self.target,)
+        return self.many or (self.target,)
 
 
-async def run(options: WiredOptions, _sight: Sight) -> None:
-    if options.target in DOWN or UPLINK in DOWN:
-        raise Failed("connect", f"{options.target} does not answer")
+async def run(_options: WiredOptions, sight: Sight) -> None:
+    if sight.target in DOWN or UPLINK in DOWN:
+        raise Failed("connect", f"{sight.target} does not answer")
 
 
 KIND = ProbeKind("icmp", WiredOptions, run, frozenset({"connect"}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -17,14 +17,18 @@ import msgspec
 from msgspec.structs import replace
 
 from sentinel.config.ruling import catalogue
+from sentinel.core import pings
 from sentinel.core.model import Channel, Directory, Person, Plan, Result, Signal, Step, Verdict
+from sentinel.core.pings import Said
 from sentinel.core.problem_record import ProblemFact
 from sentinel.core.report.model import Report, Wanted
 from sentinel.core.rota import Rota
 from sentinel.core.state import Incident
+from sentinel.engine.answers import Answers
 from sentinel.engine.clock import SystemClock
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Policy
+from sentinel.engine.evidence import Evidence
 from sentinel.engine.judge import Judge, Rulebook
 from sentinel.engine.ledger import Ledger
 from sentinel.engine.live import Live
@@ -32,6 +36,7 @@ from sentinel.engine.matrices import Matrices
 from sentinel.engine.overload import OverloadWatch
 from sentinel.engine.problems import SUBJECT, Problems
 from sentinel.engine.rotas import Rotas
+from sentinel.engine.tokens import Tokens
 from sentinel.messages.matrix import MatrixWords
 from sentinel.messages.problems import ProblemMessages
 from sentinel.probes.base import Options
@@ -41,7 +46,7 @@ from sentinel.rules import Track
 from sentinel.store.database import Database, Mode, place
 from sentinel.store.main import SqlStore
 from sentinel.store.migrate import STATE, migrate
-from sentinel.web.context import Context, Delivered, Health, ProbeAnswer, ReloadOutcome, Settings
+from sentinel.web.context import Context, Delivered, Health, Job, ProbeAnswer, ReloadOutcome, Settings
 
 KEY = "c3f1e0aa-0000-4000-8000-000000000001"
 PEOPLE = (
@@ -77,6 +82,8 @@ class Room:
     records: Problems
     matrices: Matrices
     overload: OverloadWatch
+    tokens: Tokens
+    answers: Answers
     store: SqlStore
     live: Live
     clock: SystemClock
@@ -87,16 +94,19 @@ class Room:
             site_name="Practice",
             site_url="https://sentinel.example.org",
             services={"campus": "Campus", "mail": "Mail"},
-            heartbeats={KEY: "nightly"},
+            owners={"campus": "DNUM", "mail": "ACME"},
+            jobs=(Job(name="nightly", key=KEY, slug="nightly"),),
         )
     )
     ready: bool = True
     problems: tuple[str, ...] = ()
     outcome: ReloadOutcome = field(default_factory=ReloadOutcome)
-    heard: list[tuple[str, str]] = field(default_factory=list)
+    heard: list[tuple[str, Said]] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
     hold_probe: asyncio.Event | None = None
     reporter: Reporter | None = None
+    evidence: Evidence | None = None
+    page: Iterable[bytes] = (b"# HELP x y\n",) * 500
 
     async def open(self, title: str = "login fails: HTTP 503", service: str = "campus", level: int = 3) -> Incident:
         """Open an incident as a probe does."""
@@ -163,9 +173,10 @@ class Room:
             assert self.reporter is not None, "a test that asks for reports says from what"
             return await asyncio.to_thread(self.reporter.make, wanted, self.clock.now())
 
-        async def hear(name: str, failure: str) -> None:
-            await asyncio.to_thread(self.store.put_heartbeat, name, self.clock.now(), failure)
-            self.heard.append((name, failure))
+        async def hear(name: str, said: Said) -> None:
+            heard = pings.hear(pings.NOTHING, said, self.clock.now(), timedelta(minutes=1))
+            await asyncio.to_thread(self.store.put_heartbeat, name, self.clock.now(), heard)
+            self.heard.append((name, said))
 
         async def reload() -> ReloadOutcome:
             return self.outcome
@@ -182,6 +193,9 @@ class Room:
                 Delivered(channel="sms", error="gateway answered 500"),
             ]
 
+        async def blackbox_told(page: str, query: Mapping[str, str]) -> ProbeAnswer:
+            return ProbeAnswer(status=200, text=f"{page} {dict(query)}", content_type="text/plain")
+
         async def blackbox(query: Mapping[str, str], headers: Mapping[str, str]) -> ProbeAnswer:
             self.asked.append(dict(query))
             if self.hold_probe is not None:
@@ -195,9 +209,12 @@ class Room:
             problems=self.records,
             matrices=self.matrices,
             overload=self.overload,
+            tokens=self.tokens,
+            answers=self.answers,
             store=self.store,
             results=None,  # type: ignore[arg-type]  no handler of this step reads it
             live=self.live,
+            evidence=self.evidence,
             read=read,
             now=self.clock.now,
             health=lambda: Health(
@@ -209,11 +226,12 @@ class Room:
                 problems=self.problems,
             ),
             reload=reload,
-            metrics_page=lambda accept: (b"# HELP x y\n" * 500, "text/plain; version=0.0.4; charset=utf-8"),
+            metrics_page=lambda accept: (iter(self.page), "text/plain; version=0.0.4; charset=utf-8"),
             heard=hear,
             probe_once=probe_once,
             notify_test=notify_test,
             blackbox=blackbox,
+            blackbox_told=blackbox_told,
             classify=self.judge.classify,
             words=self.judge.words,
             report=report,
@@ -254,9 +272,12 @@ async def room(folder: Path) -> AsyncIterator[Room]:
         await overload.load()
         records = Problems(Ledger(SUBJECT, ProblemFact, (store, writer), clock), desk, clock, ProblemMessages())
         await records.load()
+        tokens, answers = Tokens((store, writer), clock), Answers((store, writer), clock)
+        await tokens.load()
         running = asyncio.create_task(desk.run())
         try:
-            yield Room(desk, rotas, records, matrices, overload, store, live, clock, folder / "sentinel.db")
+            kept = (desk, rotas, records, matrices, overload, tokens, answers)
+            yield Room(*kept, store, live, clock, folder / "sentinel.db")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -23,7 +23,7 @@ from sentinel.channels import email, sms_http
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.dispatch import Dispatcher
-from sentinel.engine import tries
+from sentinel.engine import doubt, isolation, tries
 from sentinel.engine.desk import Desk
 from sentinel.probes import http
 from sentinel.store import outbox
@@ -159,6 +159,9 @@ def run(order: dict[str, Any]) -> int:
         shorten(tries, "BACKOFF", (timedelta(seconds=patience_s),))
     if within_s := order.get("send_within_s"):
         shorten(daemon, "SEND_WITHIN_S", within_s)
+    if look_every_s := order.get("look_every_s"):
+        shorten(isolation, "LOOK_EVERY_S", look_every_s)
+        shorten(doubt, "NETWORK_PAUSE_S", look_every_s)
     os.environ.update(order.get("environ", {}))
     code = service.run(Path(order["configuration"]))
     sys.stderr.flush()

@@ -103,6 +103,38 @@ async def test_other_ways_of_writing_the_keys_are_understood(door: Door, names: 
     assert [one["title"] for one in await door.incidents()] == ["Temps de réponse dégradé"]
 
 
+async def test_details_alone_say_all_that_a_template_would_and_that_the_problem_is_over(door: Door):
+    details = {
+        "problemId": "-4287532490_1790000000V2",
+        "displayId": "P-2611123",
+        "title": "Temps de réponse dégradé",
+        "severityLevel": "AVAILABILITY",
+        "impactLevel": "APPLICATION",
+        "status": "OPEN",
+        "startTime": 1795298400000,
+        "affectedEntities": [{"entityId": {"id": "HOST-1", "type": "HOST"}, "name": "web1"}, {"name": "web2"}, 7],
+    }
+    await sent(door, json.dumps(details))
+    (incident,) = await door.incidents()
+    wanted = {"title": "Temps de réponse dégradé", "priority": "P1", "t0": "2026-11-21T22:00:00Z"}
+    assert {name: incident[name] for name in wanted} == wanted
+    (standing,) = (await door.whole.daemon.desk.look_at("INC-1")).signals.values()
+    labels = {"problem": "-4287532490_1790000000V2", "display_id": "P-2611123", "entity": "web1, web2"}
+    assert labels.items() <= standing.signal.labels.items()
+    await sent(door, json.dumps({"ProblemDetailsJSONv2": details | {"status": "CLOSED"}}))
+    assert [one["state"] for one in await door.incidents()] == ["resolved"]
+
+
+async def test_a_body_that_dynatrace_did_not_escape_and_details_in_html_are_understood(door: Door):
+    body = '{"State": "OPEN", "PID": "1", "Problem-Title": "slow", "ProblemDetailsHTML": "<b>web1</b>\n\tis &lt; 1 s"'
+    body += ', "ImpactedEntities": [{"type": "HOST", "name": "web1", "entity": "HOST-1"}]}'
+    await sent(door, body)
+    (standing,) = (await door.whole.daemon.desk.look_at("INC-1")).signals.values()
+    assert standing.signal.title == "slow"
+    assert standing.signal.labels["entity"] == "web1"
+    assert [line.strip() for line in standing.signal.detail.splitlines()[:2]] == ["web1", "is < 1 s"]
+
+
 async def test_a_trial_arrives_and_opens_nothing(door: Door):
     assert "trial" in await sent(door, TEMPLATE)
     assert "trial" in await sent(door, json.dumps({"State": "{State}", "PID": "{PID}"}))

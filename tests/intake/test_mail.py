@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from sentinel.core.events import Noted
+from sentinel.core.pings import Said
 from sentinel.core.state import Incident
 from tests.engine.whole import HEARTBEAT, Whole, whole
 from tests.intake.test_mail_message import REPORT
@@ -92,7 +93,7 @@ def _text(path: Path) -> str:
 @asynccontextmanager
 async def post(tmp_path: Path, intake: str = "") -> AsyncIterator[Post]:
     async with whole(tmp_path, SITE + PEOPLE + HEARTBEAT + intake) as one:
-        await one.daemon.heard("backup", "the disk is full")
+        await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
         async with asyncio.timeout(20):
             while not any(row.state == "done" for row in one.daemon.store.messages(limit=9)):
                 await asyncio.sleep(0.05)

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from sentinel.channels.gateway import PRESETS
 from sentinel.core import commands as c
+from sentinel.core import pings
 from sentinel.core.state import Incident
 from sentinel.intake.said import Said
 from sentinel.web.app import build
@@ -119,7 +120,7 @@ async def street(tmp_path: Path, language: str = "en", paged: int = 1) -> AsyncI
         async with whole(tmp_path, text) as one, TestClient(TestServer(build(one.doors.context()))) as browser:
             made = Street(one, phones, browser)
             for name in ("backup", "relay")[:paged]:
-                await one.daemon.heard(name, "the disk is full")
+                await one.daemon.heard(name, pings.Said(kind="fail", body="the disk is full"))
             await made.until(AMINA, paged)
             async with asyncio.timeout(60):  # A carrier's word that it took them is written down first.
                 while sum(row.state == "done" for row in one.daemon.store.messages(limit=50)) < paged:

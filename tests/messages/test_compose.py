@@ -77,7 +77,9 @@ def test_its_first_70_characters_say_how_bad_which_service_what_and_since_when(a
     if about.priority:
         assert re.match(rf"([A-ZÉ ]+ )?{about.priority}\b", head)
     assert re.search(r"\d{1,2}h(\d\d)?|\d\d:\d\d", head)
-    for text in (message.facts["service"], message.facts["title"]):
+    # A maintenance says from when until when: with both years little is left of its title.
+    named = ("service",) if about.kind.startswith("change") else ("service", "title")
+    for text in (message.facts[name] for name in named):
         recognisable = fold(" ".join(text.split()))[:3].strip(" .,;:-(")
         assert recognisable.casefold() in head.casefold()
 

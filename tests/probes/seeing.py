@@ -37,16 +37,17 @@ class Seen:
 
 @dataclass
 class Attempt:
-    """How to carry one out."""
+    """How to carry one out; ``told_s`` is what the probe takes for its time limit, when it should end by itself."""
 
     timeout_s: float = TIMEOUT_S
+    told_s: float | None = None
     resolver: Resolver = field(default_factory=Names)
     policy: TargetPolicy = field(default_factory=TargetPolicy)
 
     async def at(self, kind: ProbeKind, options: dict[str, Any], target: str | None = None) -> Seen:
         parsed = kind.options.model_validate(options)
         now = datetime.now(UTC)
-        sight = Sight(target or parsed.targets()[0], self.timeout_s, self.resolver, self.policy, now=now)
+        sight = Sight(target or parsed.targets()[0], self.told_s or self.timeout_s, self.resolver, self.policy, now=now)
         return await self.of(kind, parsed, sight)
 
     async def of(self, kind: ProbeKind, options: Any, sight: Sight) -> Seen:

@@ -7,16 +7,18 @@ import ipaddress
 import re
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from sentinel.probes.blackbox import Surroundings, answer, load
+from sentinel.probes.blackbox import Surroundings, answer, config_page, load
 from sentinel.probes.net import AioResolver, TargetPolicy
 from tests.fakes.authorities import Authority
+from tests.fakes.dns_server import DnsServer, records
+from tests.fakes.tcp_peer import TcpPeer, silent, talks
 from tests.fakes.web import WebServer, page, redirect
 from tests.real.components import where
 
@@ -40,6 +42,57 @@ modules:
   header: {{prober: http, http: {{preferred_ip_protocol: ip4, fail_if_header_matches: [{{header: X-A, regexp: "1"}}]}}}}
   trust: {{prober: http, http: {{preferred_ip_protocol: ip4, tls_config: {{ca_file: {ca}}}}}}}
   tcp: {{prober: tcp, tcp: {{preferred_ip_protocol: ip4}}}}
+  tls:
+    prober: tcp
+    timeout: 2s
+    tcp: {{preferred_ip_protocol: ip4, tls: true, tls_config: {{ca_file: {ca}, server_name: localhost}}}}
+  banner:
+    prober: tcp
+    timeout: 2s
+    tcp:
+      preferred_ip_protocol: ip4
+      query_response:
+        - {{expect: "^220 ([a-z]+) (.*)$"}}
+        - {{send: "EHLO $1"}}
+        - {{expect: "^250 ok"}}
+  starttls:
+    prober: tcp
+    timeout: 2s
+    tcp:
+      preferred_ip_protocol: ip4
+      tls_config: {{ca_file: {ca}, server_name: localhost}}
+      query_response: [{{expect: "^220"}}, {{send: STARTTLS}}, {{expect: "^220 go"}}, {{starttls: true}}]
+  ping: {{prober: icmp, timeout: 5s, icmp: {{preferred_ip_protocol: ip4}}}}
+  soa: {{prober: dns, timeout: 2s, dns: {{preferred_ip_protocol: ip4, query_name: example.org, query_type: SOA}}}}
+  soa_tcp:
+    prober: dns
+    timeout: 2s
+    dns: {{preferred_ip_protocol: ip4, query_name: example.org, query_type: SOA, transport_protocol: tcp}}
+  refused:
+    prober: dns
+    timeout: 2s
+    dns: {{preferred_ip_protocol: ip4, query_name: example.org, query_type: SOA, valid_rcodes: [REFUSED]}}
+  unwanted:
+    prober: dns
+    timeout: 2s
+    dns:
+      preferred_ip_protocol: ip4
+      query_name: example.org
+      query_type: SOA
+      validate_answer_rrs: {{fail_if_matches_regexp: [".*hostmaster.*"]}}
+  secret:
+    prober: http
+    http:
+      preferred_ip_protocol: ip4
+      method: POST
+      body: "a: b"
+      headers: {{Host: www.example.org, X-Token: canary-77}}
+      basic_auth: {{username: u, password: canary-78}}
+      fail_if_header_matches: [{{header: X-A, regexp: "1", allow_missing: true}}]
+      fail_if_body_matches_regexp: ["[: ]{{2}}", "#"]
+  grpc: {{prober: grpc, timeout: 5s, grpc: {{preferred_ip_protocol: ip4, service: db}}}}
+  grpc_queue: {{prober: grpc, timeout: 5s, grpc: {{preferred_ip_protocol: ip4, service: queue}}}}
+  grpc_none: {{prober: grpc, timeout: 5s, grpc: {{preferred_ip_protocol: ip4, service: none}}}}
 """
 
 
@@ -64,6 +117,7 @@ async def exporter(tmp_path: Path) -> AsyncIterator[tuple[int, Path, Authority]]
                     await fetch(port, "/-/healthy")
                     break
                 except ConnectionError:
+                    assert process.returncode is None, "it refuses its configuration"
                     await asyncio.sleep(0.05)
         yield port, file, authority
     finally:
@@ -72,12 +126,19 @@ async def exporter(tmp_path: Path) -> AsyncIterator[tuple[int, Path, Authority]]
 
 
 async def fetch(port: int, target: str) -> str:
+    return (await asked(port, target))[2]
+
+
+async def asked(port: int, target: str, *headers: str) -> tuple[int, str, str]:
+    """Return status, content type and body of an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    writer.write("\r\n".join((f"GET {target} HTTP/1.0", "Host: localhost", *headers, "", "")).encode())
     text = (await asyncio.wait_for(reader.read(), STARTS_WITHIN_S)).decode()
     writer.close()
     await writer.wait_closed()
-    return text.partition("\r\n\r\n")[2]
+    head, _, body = text.partition("\r\n\r\n")
+    (content_type,) = (line.partition(": ")[2] for line in head.splitlines() if line.startswith("Content-Type"))
+    return int(head.split()[1]), content_type, body
 
 
 def samples(text: str) -> dict[str, float]:
@@ -99,15 +160,6 @@ def families(text: str) -> list[str]:
 @pytest.mark.real("blackbox")
 async def test_answers_are_those_of_blackbox_exporter(exporter: tuple[int, Path, Authority]) -> None:
     port, file, authority = exporter
-    resolver = AioResolver()
-    around = Surroundings(
-        modules=load(file),
-        resolver=resolver,
-        policy=TargetPolicy(),
-        allow=(ipaddress.ip_network("127.0.0.0/8"),),
-        configured=frozenset(),
-        now=lambda: datetime.now(UTC),
-    )
     routes = {
         "/": page("hello", "200 OK", "X-A: 1", "Last-Modified: Wed, 21 Oct 2026 07:28:00 GMT"),
         "/old": redirect("/"),
@@ -131,16 +183,118 @@ async def test_answers_are_those_of_blackbox_exporter(exporter: tuple[int, Path,
             ("tcp", f"127.0.0.1:{web.port}"),
             ("tcp", "127.0.0.1:1"),
         ]
-        found = {}
-        for module, target in questions:
-            theirs = await fetch(port, f"/probe?{urlencode({'module': module, 'target': target})}")
-            ours = (await answer({"module": module, "target": target}, {}, around)).text
-            if different := differences(samples(ours), samples(theirs)):
-                found[f"{module} {target}"] = different
-            known = {line for line in families(ours) if " probe_ssl_" not in line and " probe_tls_" not in line}
-            assert known <= set(families(theirs))
-        assert found == {}
-    await resolver.close()
+        assert await compared(port, file, questions) == {}
+
+
+@pytest.mark.real("blackbox")
+async def test_answers_of_the_other_probers_are_those_of_blackbox_exporter(
+    exporter: tuple[int, Path, Authority],
+) -> None:
+    port, file, authority = exporter
+    context = authority.server("localhost")
+    soa = "example.org. 60 IN SOA ns.example.org. hostmaster.example.org. 2026112201 1 2 3 4"
+    async with (
+        TcpPeer(silent, tls=context) as tls,
+        TcpPeer(talks("220 mail is here\r\n", (b"EHLO mail\n", "250-x\r\n250 ok\r\n"))) as mail,
+        TcpPeer(talks("220 ready\r\n", (b"STARTTLS\n", "220 go\r\n"), context)) as starttls,
+        DnsServer(records(soa, authority=("example.org. 60 IN NS ns.example.org.",))) as good,
+        DnsServer(records(rcode="REFUSED")) as bad,
+    ):
+        questions = [
+            *(("tls", peer.address) for peer in (tls, mail)),
+            *(("banner", peer.address) for peer in (mail, starttls)),
+            *(("starttls", peer.address) for peer in (starttls, mail)),
+            ("ping", "127.0.0.1"),
+            ("ping", "nowhere.invalid"),
+            *((name, where.address) for name in ("soa", "soa_tcp", "refused", "unwanted") for where in (good, bad)),
+            ("soa", "127.0.0.1:1"),
+        ]
+        assert await compared(port, file, questions) == {}
+
+
+@pytest.mark.real("blackbox")
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("module=nope&target=a", ()),
+        ("module=tcp", ()),
+        ("", ()),
+        ("module=tcp&target=127.0.0.1%3A1", ("X-Prometheus-Scrape-Timeout-Seconds: soon",)),
+        ("module=tcp&target=127.0.0.1%3A1", ("X-Prometheus-Scrape-Timeout-Seconds: 3",)),
+        ("module=tcp&target=127.0.0.1%3A1", ("X-Prometheus-Scrape-Timeout-Seconds: 0.2",)),
+        ("module=secret&target=127.0.0.1%3A1&hostname=other.example.org", ()),
+        ("module=secret&target=127.0.0.1%3A1&hostname=www.example.org", ()),
+    ],
+)
+async def test_statuses_and_content_types_are_those_of_blackbox_exporter(
+    exporter: tuple[int, Path, Authority], query: str, headers: tuple[str, ...]
+) -> None:
+    port, file, _ = exporter
+    status, content_type, body = await asked(port, f"/probe?{query}", *headers)
+    said = dict(header.split(": ") for header in headers)
+    reply = await answer(dict(parse_qsl(query)), said, surroundings(file))
+    assert (reply.status, reply.content_type) == (status, content_type)
+    if status == 400:
+        assert reply.text == body
+
+
+@pytest.mark.real("blackbox")
+async def test_logs_are_found_as_blackbox_exporter_finds_them(exporter: tuple[int, Path, Authority]) -> None:
+    port, file, _ = exporter
+    around = surroundings(file)
+    await fetch(port, "/probe?module=tcp&target=127.0.0.1:1")
+    await answer({"module": "tcp", "target": "127.0.0.1:1"}, {}, around)
+    for number in ("0", "77", "x"):
+        status, _, body = await asked(port, f"/logs?id={number}")
+        reply = around.history.answer({"id": number})
+        assert reply.status == status
+        assert reply.text.splitlines()[0] == body.splitlines()[0]
+    assert "Metrics that would have been returned:\n# HELP" in around.history.answer({"id": "0"}).text
+
+
+@pytest.mark.real("blackbox")
+async def test_the_modules_that_config_shows_are_read_by_blackbox_exporter(
+    exporter: tuple[int, Path, Authority], tmp_path: Path
+) -> None:
+    port, file, _ = exporter
+    page = config_page(surroundings(file))
+    assert (page.status, page.content_type) == (await asked(port, "/config"))[:2]
+    assert "canary" not in page.text
+    shown = tmp_path / "shown.yml"
+    shown.write_text(page.text)
+    checked = subprocess.run(
+        [where("blackbox"), "--config.check", f"--config.file={shown}"], check=False, capture_output=True, timeout=20
+    )
+    assert checked.returncode == 0, checked.stderr.decode()
+    assert set(load(shown)) == set(load(file))
+
+
+def surroundings(file: Path) -> Surroundings:
+    return Surroundings(
+        modules=load(file),
+        resolver=AioResolver(),
+        policy=TargetPolicy(),
+        allow=(ipaddress.ip_network("127.0.0.0/8"),),
+        configured=frozenset(),
+        now=lambda: datetime.now(UTC),
+    )
+
+
+async def compared(
+    port: int, file: Path, questions: Iterable[tuple[str, str]]
+) -> dict[str, dict[str, tuple[float | None, float | None]]]:
+    """Return in which answers the two differ, and how."""
+    around, found = surroundings(file), {}
+    for module, target in questions:
+        theirs = await fetch(port, f"/probe?{urlencode({'module': module, 'target': target})}")
+        ours = (await answer({"module": module, "target": target}, {}, around)).text
+        if different := differences(samples(ours), samples(theirs)):
+            found[f"{module} {target}"] = different
+        known = {line for line in families(ours) if " probe_ssl_" not in line and " probe_tls_" not in line}
+        strange = known - set(families(theirs))
+        assert not strange, (module, target, strange)
+    await around.resolver.close()
+    return found
 
 
 def differences(ours: dict[str, float], theirs: dict[str, float]) -> dict[str, tuple[float | None, float | None]]:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sentinel.probes import exec as exec_module
+from sentinel.probes import program
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.exec import KIND, ExecOptions, parse, run
 from sentinel.probes.net import TargetPolicy
@@ -212,7 +212,7 @@ async def test_cancelling_twice_leaves_nothing_either(plugin, tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, WAIT_S)
     assert await gone(parent)
-    await asyncio.wait_for(asyncio.gather(*exec_module._lives, return_exceptions=True), WAIT_S)
+    await asyncio.wait_for(asyncio.gather(*program._lives, return_exceptions=True), WAIT_S)
 
 
 @pytest.mark.parametrize("turns", range(12))

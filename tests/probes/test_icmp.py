@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import socket
 import subprocess
@@ -77,15 +78,53 @@ async def test_payloads_of_any_size_come_back_whole(size):
 
 
 @pings
-async def test_many_pings_share_one_socket_and_the_last_closes_it():
+async def test_many_pings_share_one_socket_which_closes_a_moment_after_the_last(monkeypatch):
+    monkeypatch.setattr(pinger, "LINGER_S", 0.05)
     before = len(list(DESCRIPTORS.iterdir()))
     runs = [see(KIND, target=f"127.0.0.{number}", count="3", every="10ms") for number in range(1, 60)]
     tasks = [asyncio.create_task(run) for run in runs]
     await asyncio.sleep(0.005)
     assert len(list(DESCRIPTORS.iterdir())) <= before + 1
     assert {seen.reason for seen in await asyncio.gather(*tasks)} == {""}
-    assert pinger._shared == {}
+    await closed()
     assert len(list(DESCRIPTORS.iterdir())) <= before  # Fewer when what earlier tests left is collected meanwhile.
+
+
+async def closed() -> None:
+    """Wait until no socket of this loop lingers any more."""
+    async with asyncio.timeout(5):
+        while any(loop is asyncio.get_running_loop() for loop, _ in pinger._shared):
+            await asyncio.sleep(0.01)
+
+
+@pings
+async def test_a_socket_that_is_used_again_meanwhile_stays_open(monkeypatch):
+    monkeypatch.setattr(pinger, "LINGER_S", 0.2)
+    assert (await see(KIND, target="127.0.0.1", count="1")).reason == ""
+    (kept,) = (held for (loop, _), held in pinger._shared.items() if loop is asyncio.get_running_loop())
+    assert (await see(KIND, target="127.0.0.1", count="1")).reason == ""
+    with pinger.pinger(ip_address("127.0.0.1")) as lent:
+        assert lent is kept
+        await asyncio.sleep(0.3)
+        assert (await lent.ping(ip_address("127.0.0.1"), 16, None, answer_by=math.inf)) is not None
+    await closed()
+
+
+@pings
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_replies_to_others_do_not_wake_a_raw_socket(address):
+    if address == "::1" and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    target = ip_address(address)
+    with pinger.pinger(target) as ours, pinger.pinger(target, source=target) as others:
+        if not ours.raw:
+            pytest.skip("datagram sockets hear their own replies only")
+        heard = []
+        ours._match = lambda packet, *_: heard.append(packet)  # type: ignore[method-assign]
+        assert await others.ping(target, 16, None, answer_by=math.inf) is not None
+        assert await ours.ping(target, 16, None, answer_by=asyncio.get_running_loop().time() + 0.2) is None
+        assert len(heard) == 1  # Its own, which nobody matched.
+    await closed()
 
 
 @pings
@@ -97,13 +136,15 @@ async def test_a_round_trip_over_its_limit_fails():
 
 
 @pings
-async def test_a_cancelled_run_gives_its_socket_back():
+async def test_a_cancelled_run_gives_its_socket_back(monkeypatch):
+    monkeypatch.setattr(pinger, "LINGER_S", 0.05)
     before = len(list(DESCRIPTORS.iterdir()))
     task = asyncio.create_task(see(KIND, target="127.0.0.1", count="100", every="1s"))
     await asyncio.sleep(0.02)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await closed()
     assert len(list(DESCRIPTORS.iterdir())) <= before  # Fewer when what earlier tests left is collected meanwhile.
 
 
@@ -143,17 +184,25 @@ IN_NAMESPACE = """
 import asyncio, json, sys
 from sentinel.probes.icmp import KIND
 from tests.probes.seeing import Attempt
-options, timeout_s = json.loads(sys.argv[1]), float(sys.argv[2])
-seen = asyncio.run(Attempt(timeout_s=timeout_s).at(KIND, options))
-print(json.dumps([seen.reason, seen.detail, seen.sight.facts, seen.sight.value]))
+sockets, several = sys.argv[1].split(), json.loads(sys.argv[2])
+for socket in sockets:
+    if socket == "datagram":
+        with open("/proc/sys/net/ipv4/ping_group_range", "w") as file:
+            file.write("0 2147483647")
+    for options in several:
+        seen = asyncio.run(Attempt(timeout_s=9.0, told_s=1.0).at(KIND, options))
+        print(json.dumps([seen.reason, seen.detail, seen.sight.facts, seen.sight.value]))
 """
 
 
-def in_namespace(setup: str, options: dict, timeout_s: float = 1.0, prefix: str = ""):
-    """Carry out one attempt in a network namespace of its own, set up by a shell script."""
+def in_namespace(setup: str, *options: dict, sockets: str = "raw datagram", prefix: str = ""):
+    """Carry out attempts in a network namespace of its own, set up by a shell script, by each kind of socket.
+
+    All of a test in one process: to start one costs far more than what it does.
+    """
     script = f'ip link set lo up; {setup}; exec {prefix} "$0" -c "$1" "$2" "$3"'
     found = subprocess.run(
-        ["unshare", "--net", "sh", "-ec", script, sys.executable, IN_NAMESPACE, json.dumps(options), str(timeout_s)],
+        ["unshare", "--net", "sh", "-ec", script, sys.executable, IN_NAMESPACE, sockets, json.dumps(options)],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -161,10 +210,9 @@ def in_namespace(setup: str, options: dict, timeout_s: float = 1.0, prefix: str 
         check=False,
     )
     assert found.returncode == 0, found.stderr
-    return json.loads(found.stdout)
+    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
-DATAGRAMS = "sysctl -q -w net.ipv4.ping_group_range='0 2147483647'"
 # Both ends are ours, and nobody answers ARP: what is sent to 192.0.2.0/24 vanishes.
 VOID = (
     "ip link add d0 type veth peer name d1; ip addr add 192.0.2.1/24 dev d0;"
@@ -175,51 +223,45 @@ VOID = (
 @as_root
 @pytest.mark.real("ip")
 class TestInANetworkOfItsOwn:
-    @pytest.mark.parametrize("target", ["127.0.0.1", "::1"])
-    def test_a_datagram_socket_is_used_where_it_is_allowed(self, target):
-        reason, detail, facts, _ = in_namespace(DATAGRAMS, {"target": target, "count": "2", "every": "10ms"})
-        assert (reason, detail) == ("", "")
-        assert any("datagram socket" in fact for fact in facts)
+    def test_a_datagram_socket_is_used_where_it_is_allowed(self):
+        options = {"count": "2", "every": "10ms"}
+        seen = in_namespace("true", {"target": "127.0.0.1", **options}, {"target": "::1", **options})
+        assert [(reason, detail) for reason, detail, _, _ in seen] == [("", "")] * 4
+        by_datagram = [any("datagram socket" in fact for fact in facts) for _, _, facts, _ in seen]
+        assert by_datagram == [False, False, True, True]
 
-    @pytest.mark.parametrize("sockets", ["true", DATAGRAMS])
-    def test_a_host_that_is_silent_loses_every_packet_within_the_limit(self, sockets):
-        setup = f"{sockets}; {VOID}"
-        reason, detail, _, value = in_namespace(setup, {"target": "192.0.2.9", "every": "10ms"})
-        assert (reason, value) == ("timeout", 1.0)
-        assert detail == "192.0.2.9 does not answer: 3 of 3 packets lost"
+    def test_a_host_that_is_silent_loses_every_packet_within_the_limit(self):
+        seen = in_namespace(VOID, {"target": "192.0.2.9", "every": "10ms"})
+        lost = ("timeout", "192.0.2.9 does not answer: 3 of 3 packets lost", 1.0)
+        assert [(reason, detail, value) for reason, detail, _, value in seen] == [lost, lost]
 
-    @pytest.mark.parametrize("sockets", ["true", DATAGRAMS])
-    def test_a_machine_that_says_unreachable_is_quoted(self, sockets):
-        setup = f"{sockets}; ip route add unreachable 198.51.100.0/24"
-        reason, detail, _, _ = in_namespace(setup, {"target": "198.51.100.7", "every": "10ms"})
-        assert reason == "unreachable"
-        assert "198.51.100.7" in detail
+    def test_a_machine_that_says_unreachable_is_quoted(self):
+        setup = "ip route add unreachable 198.51.100.0/24"
+        for reason, detail, _, _ in in_namespace(setup, {"target": "198.51.100.7", "every": "10ms"}):
+            assert (reason, "198.51.100.7" in detail) == ("unreachable", True)
 
     def test_without_a_route_the_kernel_says_so(self):
-        assert in_namespace("true", {"target": "192.0.2.1"})[0] == "unreachable"
+        assert [reason for reason, *_ in in_namespace("true", {"target": "192.0.2.1"})] == ["unreachable"] * 2
 
     @pytest.mark.real("iptables")
-    @pytest.mark.parametrize("sockets", ["true", DATAGRAMS])
-    def test_a_lossy_way_is_measured_and_judged(self, sockets):
+    def test_a_lossy_way_is_measured_and_judged(self):
         # Every second answer is dropped on its way in.
         every_second = "-m statistic --mode nth --every 2 --packet 0"
-        setup = f"{sockets}; iptables -A INPUT -p icmp --icmp-type echo-reply {every_second} -j DROP"
+        setup = f"iptables -A INPUT -p icmp --icmp-type echo-reply {every_second} -j DROP"
         options = {"target": "127.0.0.1", "count": "8", "every": "10ms", "wait": "200ms"}
-        reason, detail, _, value = in_namespace(setup, options)
-        assert (reason, detail, value) == ("", "", 0.5)
-        reason, detail, _, _ = in_namespace(setup, options | {"expect": {"loss": "< 50%"}})
-        assert (reason, detail) == ("loss", "127.0.0.1 lost 4 of 8 packets, 50 %; < 50 % is asked for")
+        seen = in_namespace(setup, options, options | {"expect": {"loss": "< 50%"}})
+        too_much = "127.0.0.1 lost 4 of 8 packets, 50 %; < 50 % is asked for"
+        by_each_socket = [("", "", 0.5), ("loss", too_much, 0.5)]
+        assert [(reason, detail, value) for reason, detail, _, value in seen] == by_each_socket * 2
 
-    @pytest.mark.parametrize("sockets", ["true", DATAGRAMS])
-    def test_a_packet_too_big_for_the_way_is_told_apart(self, sockets):
-        setup = f"{sockets}; {VOID}; ip link set d0 mtu 1400"
+    def test_a_packet_too_big_for_the_way_is_told_apart(self):
         options = {"target": "192.0.2.9", "size": "1473", "dont_fragment": "yes"}
-        assert in_namespace(setup, options)[0] == "size"
+        seen = in_namespace(f"{VOID}; ip link set d0 mtu 1400", options)
+        assert [reason for reason, *_ in seen] == ["size", "size"]
 
     def test_where_neither_socket_is_allowed_the_remedy_is_named(self):
-        reason, detail, _, _ = in_namespace(
-            "true", {"target": "127.0.0.1"}, prefix="setpriv --reuid 65534 --regid 65534 --clear-groups"
-        )
+        nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+        ((reason, detail, _, _),) = in_namespace("true", {"target": "127.0.0.1"}, sockets="raw", prefix=nobody)
         assert reason == "permission"
         assert "net.ipv4.ping_group_range" in detail
 

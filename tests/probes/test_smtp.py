@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sentinel.probes.smtp import KIND, SmtpOptions
 from tests.fakes.certificates import Authority
 from tests.fakes.smtp_server import PASSWORD, USER, SmtpServer
-from tests.fakes.tcp_peer import TcpPeer, says
+from tests.fakes.tcp_peer import TcpPeer, says, talks
 from tests.probes.seeing import Attempt, Seen, see
 
 
@@ -60,6 +60,23 @@ async def test_a_relay_without_starttls_says_so() -> None:
     async with SmtpServer(starttls=False) as server:
         seen = await look(server, starttls=True)
         assert (seen.reason, seen.detail.endswith("does not offer STARTTLS")) == ("starttls", True)
+
+
+async def test_a_password_that_the_relay_repeats_is_not_repeated_by_us(authority: Authority) -> None:
+    pair, password = "AHUAY2FuYXJ5", "canary"
+    script = talks(
+        "220 relay\r\n",
+        (b"EHLO sentinel.invalid\r\n", "250 AUTH PLAIN\r\n"),
+        (f"AUTH PLAIN {pair}\r\n".encode(), f"535 {pair} is {password}, which is wrong\r\n"),
+    )
+    async with TcpPeer(script, tls=authority.serve()) as peer:
+        trusted = {"ca_file": str(authority.ca_file)}
+        seen = await see(KIND, target=f"localhost:{peer.port}", tls=trusted, username="u", password=password)
+    assert (seen.reason, seen.detail.endswith("answers “535 **** is ****, which is wrong” to the password")) == (
+        "auth",
+        True,
+    )
+    assert not any(secret in "".join(seen.sight.facts) for secret in (pair, password))
 
 
 async def test_signing_in_works_and_a_wrong_password_is_told_from_a_dead_server(authority: Authority, tls: Any) -> None:

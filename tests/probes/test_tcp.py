@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sentinel.config.fields import Regex
-from sentinel.probes.tcp import KIND, TcpOptions, expand
+from sentinel.probes.conversation import expand
+from sentinel.probes.tcp import KIND, TcpOptions
 from tests.fakes.certificates import Authority
 from tests.fakes.names import Names
 from tests.fakes.tcp_peer import TcpPeer, says, silent, talks

@@ -12,14 +12,20 @@ from pathlib import Path
 
 # Where Debian puts servers, which are not on everybody's PATH.
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+HERE = Path(__file__).resolve().parent
+TOOLS = HERE.parents[1] / ".tools"
 
 
 @dataclass(frozen=True)
 class Component:
-    """A program that must exist. ``program`` is a name looked for on the PATH, or an absolute path."""
+    """A program that must exist. ``program`` is a name looked for on the PATH, or an absolute path.
+
+    What comes from PyPI has ``requirements``, with hashes, and a virtual environment of its own, whose Python it is.
+    """
 
     program: str
     package: str
+    requirements: str = ""
 
     def path(self) -> Path | None:
         """Return where the program is, or None."""
@@ -31,10 +37,14 @@ COMPONENTS = {
     "alertmanager": Component("prometheus-alertmanager", "prometheus-alertmanager"),
     "amtool": Component("amtool", "prometheus-alertmanager"),
     "blackbox": Component("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
+    "chromium": Component("chromium", "chromium"),
+    "chronyd": Component("chronyd", "chrony"),
     "dovecot": Component("dovecot", "dovecot-core"),
     "dovecot-imap": Component("/usr/lib/dovecot/imap", "dovecot-imapd"),
+    "faketime": Component("faketime", "faketime"),
     "ip": Component("ip", "iproute2"),
     "iptables": Component("iptables", "iptables"),
+    "mariadb": Component("mariadbd", "mariadb-server"),
     "nagios-plugins": Component("/usr/lib/nagios/plugins/check_dummy", "monitoring-plugins-basic"),
     "nginx": Component("nginx", "nginx-light"),
     "openssl": Component("openssl", "openssl"),
@@ -42,7 +52,13 @@ COMPONENTS = {
     "postgresql": Component("/usr/lib/postgresql/15/bin/postgres", "postgresql-15"),
     "prometheus": Component("prometheus", "prometheus"),
     "promtool": Component("promtool", "prometheus"),
+    "opsgenie-sdk": Component(
+        str(TOOLS / "opsgenie-sdk/bin/python"), "opsgenie-sdk of PyPI", str(HERE / "opsgenie_sdk.txt")
+    ),
     "ps": Component("ps", "procps"),
+    "redis": Component("redis-server", "redis-server"),
+    "snmpd": Component("snmpd", "snmpd"),
+    "sshd": Component("sshd", "openssh-server"),
     "strace": Component("strace", "strace"),
     "systemd": Component("/lib/systemd/systemd", "systemd"),
     "systemd-analyze": Component("systemd-analyze", "systemd"),
@@ -63,4 +79,9 @@ def absent(names: tuple[str, ...]) -> list[str]:
 
 def packages_absent() -> list[str]:
     """Return the Debian packages that would bring what is absent."""
-    return sorted({component.package for component in COMPONENTS.values() if component.path() is None})
+    return sorted({one.package for one in COMPONENTS.values() if one.path() is None and not one.requirements})
+
+
+def environments_absent() -> list[Component]:
+    """Return what is absent and comes from PyPI."""
+    return [one for one in COMPONENTS.values() if one.requirements and one.path() is None]

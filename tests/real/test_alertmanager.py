@@ -242,3 +242,19 @@ def test_amtool_reads_the_configuration_that_sentinel_publishes(amtool: Amtool, 
     assert amtool("config", "routes", "test", "severity=critical") == "sentinel"
     assert "disabled" in amtool("cluster", "show")
     assert "sentinel" in fetch(f"http://{daemon}/am/api/v2/receivers")
+
+
+@pytest.mark.real("amtool")
+def test_amtool_sees_a_silence_that_comes_again_in_force_and_pending(amtool: Amtool, daemon: str, tmp_path: Path):
+    path = tmp_path / "sentinel" / "probes.yaml"
+    entry = "{match: alertname=DiskFull, cron: '0 */12 * * *', lasts: 12h, timezone: UTC, comment: the copy}"
+    path.write_text(f"{path.read_text()}silences: {{often: {entry}}}\n")
+    amtool("alert", "add", "DiskFull", "instance=db1")
+    for _ in range(2):
+        subprocess.run([SENTINEL, "-c", path, "reload"], check=True, cwd=path.parent, timeout=30)
+        wait_until(lambda: len(json.loads(amtool("silence", "query", "-o", "json"))) == 2, "both are there")
+    found = json.loads(amtool("silence", "query", "-o", "json"))
+    assert [one["status"]["state"] for one in found] == ["active", "pending"]
+    assert "often: the copy" in amtool("silence", "query", "-o", "extended")
+    assert "DiskFull" not in amtool("alert", "query")
+    assert "DiskFull" in amtool("alert", "query", "--silenced")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from sentinel.core.pings import Said
 from sentinel.web.app import build, serve
 from tests.engine.whole import HEARTBEAT, Whole, whole
 from tests.intake.test_mail import PEOPLE, SITE
@@ -176,7 +177,7 @@ async def test_a_mail_waits_in_postfix_while_the_daemon_is_down_and_opens_its_in
 @pytest.mark.rule("DSP-6")
 async def test_a_page_is_answered_by_mail_through_the_pipe(office: Office, tmp_path: Path) -> None:
     async with daemon(office, tmp_path) as one:
-        await one.daemon.heard("backup", "the disk is full")
+        await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
         await until(lambda: bool(one.mailed()), "the page")
         page = email.message_from_bytes(one.mailed()[0].read_bytes(), policy=email.policy.default)
         text = "1\n\nOn Sat, Nov 21, 2026 at 22:15 Sentinel <s@example.org> wrote:\n> P1\n"

@@ -94,6 +94,7 @@ log_path = {folder}/dovecot.log
 protocols =
 ssl = no
 auth_mechanisms = plain login
+auth_failure_delay = 0
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/users

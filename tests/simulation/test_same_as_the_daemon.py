@@ -9,6 +9,7 @@ from pathlib import Path
 from sentinel.cli.simulate import known_of, quiet, setting_of
 from sentinel.core import commands as c
 from sentinel.core.events import Event, pages_of
+from sentinel.core.pings import Said
 from sentinel.simulation.acts import ACTS
 from sentinel.simulation.play import play
 from sentinel.simulation.scenario import Act, Scenario
@@ -75,7 +76,7 @@ def lived(folder: Path) -> list[Event]:
                 written(happened, settled)
 
             desk.written = listen
-            await one.daemon.heard("backup", "")
+            await one.daemon.heard("backup", Said())
             taken_at = await _until_open(one) + TAKEN_AFTER
             await asyncio.sleep((taken_at - one.daemon.clock.now()).total_seconds())
             await desk.order("INC-1", c.Acknowledge(by="amina", via="simulation"))

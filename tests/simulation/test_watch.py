@@ -12,6 +12,7 @@ import pytest
 from sentinel import probes
 from sentinel.cli.simulate import quiet, setting_of
 from sentinel.core.events import Event
+from sentinel.core.pings import NOTHING
 from sentinel.engine.clock import LoopClock
 from sentinel.engine.live import Row
 from sentinel.engine.prober import Prober, Surroundings
@@ -63,7 +64,7 @@ def really(confirm: Confirm, takes_s: float, ends_s: float, monkeypatch: pytest.
                 resolver=Names({}),
                 policy=TargetPolicy(),
                 since=lambda _: START,
-                heard=lambda _: (None, ""),
+                heard=lambda _: NOTHING,
                 lagging=lambda _: False,
                 bug=lambda _: None,
             )

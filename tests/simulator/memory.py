@@ -17,7 +17,7 @@ from sentinel.core import events as e
 from sentinel.core.folding import evolve
 from sentinel.core.incident import wake_at
 from sentinel.core.state import Incident
-from sentinel.store.base import TAKEN, Conflict, Fault, OutboxRow, Recorded, Settlement, Sought, Write
+from sentinel.store.base import TAKEN, Conflict, Fault, OutboxRow, Recorded, Services, Settlement, Sought, Write
 from sentinel.store.rows import chained, ordinal, snapshot, to_incident
 
 SETTLED = frozenset({"done", "delivered", "dead", "withdrawn"})
@@ -137,15 +137,15 @@ class MemoryStore:
             return to_incident(kept.snapshot) if kept else None
 
     def incidents(
-        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = "", fault: str = ""
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: Services = "", fault: str = ""
     ) -> list[Incident]:
-        wanted = tuple(phases)
+        wanted, of = tuple(phases), (service,) if isinstance(service, str) else service
         found = []
         for number in sorted(self.incidents_kept, key=ordinal, reverse=True):
             kept = self.incidents_kept[number]
             if before and ordinal(number) >= ordinal(before):
                 continue
-            if (not wanted or kept.phase in wanted) and (not service or kept.service == service):
+            if (not wanted or kept.phase in wanted) and (not service or kept.service in of):
                 state = to_incident(kept.snapshot)
                 found += [state] if state.dedup.startswith(fault) else []
         return found[:limit]

@@ -9,14 +9,18 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from sentinel.intake.opsgenie import routes as opsgenie
 from sentinel.web.app import build
 from sentinel.web.guard import HEADERS
 from tests.fakes.room import room
 
 OPEN_TO_ANYONE = {
     "/-/healthy", "/-/ready", "/am/-/healthy", "/am/-/ready", "/static/{name}",  # They say nothing.
-    "/ping/{key}", "/ping/{key}/{signal}", "/support/{key}", "/a/{code}",  # They carry their own proof.
+    "/ping/{key}", "/ping/{key}/{word}", "/ping/{key}/{slug}/{word}", "/api/push/{key}",  # They carry their own proof.
+    "/api/v1/endpoints/{name}/external", "/support/{key}", "/a/{code}", "/hooks/{key}",
+    "/pagerduty/v2/enqueue", "/pagerduty/v2/change/enqueue", "/pagerduty/generic/2010-04-15/create_event.json",
     "/sms/{name}/reply", "/sms/{name}/receipt",
+    *(route.path.replace(":.*", "") for route in opsgenie.routes()),  # Each asks for a key.
 }  # fmt: skip
 
 

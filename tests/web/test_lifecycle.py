@@ -1,12 +1,38 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Callable, Iterator
 
+import aiohttp
 import pytest
 
+from sentinel.web import scrape
 from sentinel.web.context import ReloadOutcome
-from sentinel.web.lifecycle import PROBES_IN_FLIGHT_MAX
-from tests.fakes.room import KEY
+from sentinel.web.lifecycle import PAGES_IN_FLIGHT_MAX, PROBES_IN_FLIGHT_MAX
+
+WITHIN_S = 10
+
+
+class Endless:
+    """A page without end, which knows who still reads it."""
+
+    def __init__(self) -> None:
+        self.readers = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.readers += 1
+        try:
+            while True:
+                yield b"# HELP x y\n" * 1_000
+        finally:
+            self.readers -= 1
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not true():
+            await asyncio.sleep(0.01)
 
 
 async def test_metrics_are_compressed_for_who_can_read_that(served):
@@ -16,6 +42,79 @@ async def test_metrics_are_compressed_for_who_can_read_that(served):
     async with served.http.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
         assert "Content-Encoding" not in answer.headers
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_a_large_page_arrives_whole_and_in_order(served, encoding):
+    served.room.page = [f'x{{n="{n}"}} 1\n'.encode() * (n % 900) for n in range(900)]  # Some pieces are empty.
+    async with served.http.get("/metrics", headers={"Accept-Encoding": encoding}) as answer:
+        assert answer.headers.get("Content-Encoding", "identity") == encoding
+        assert await answer.read() == b"".join(served.room.page)
+
+
+async def test_a_page_is_sent_with_turns_for_others_in_between(served):
+    served.room.page = Endless()
+    async with served.http.get("/metrics") as answer:
+        await answer.content.readany()
+        async with served.http.get("/-/healthy") as beside:
+            assert beside.status == 200
+        assert served.room.page.readers == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_a_client_that_goes_away_costs_nothing_more(served, encoding):
+    served.room.page = Endless()
+    answer = await served.http.get("/metrics", headers={"Accept-Encoding": encoding}, auto_decompress=False)
+    await answer.content.readany()
+    assert served.room.page.readers == 1
+    answer.close()
+    await until(lambda: served.room.page.readers == 0)
+    served.room.page = [b"x 1\n"]
+    async with served.http.get("/metrics") as again:
+        assert await again.read() == b"x 1\n"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_a_client_that_reads_nothing_is_let_go_of(served, encoding, monkeypatch):
+    monkeypatch.setattr(scrape, "PAGE_WITHIN_S", 0.2)
+    served.room.page = Endless()
+    async with served.http.get("/metrics", headers={"Accept-Encoding": encoding}) as answer:
+        await until(lambda: served.room.page.readers == 0)
+        with pytest.raises(aiohttp.ClientError):  # It must not be taken for a whole page.
+            await answer.read()
+
+
+async def test_so_many_pages_are_sent_at_once_and_no_more(served):
+    served.room.page = Endless()
+    async with aiohttp.ClientSession(served.http._base_url) as many:
+        reading = [await many.get("/metrics") for _ in range(PAGES_IN_FLIGHT_MAX)]
+        async with served.http.get("/metrics") as answer:
+            assert answer.status == 503
+            assert answer.headers["Retry-After"]
+        for one in reading:
+            one.close()
+        await until(lambda: served.room.page.readers == 0)
+    served.room.page = [b"x 1\n"]
+    async with served.http.get("/metrics") as answer:
+        assert answer.status == 200
+
+
+async def test_half_a_page_is_never_taken_for_a_whole_one(served):
+    def broken() -> Iterator[bytes]:
+        yield b"x 1\n" * 100_000
+        raise KeyError("bug")
+
+    served.room.page = broken()
+    with pytest.raises(aiohttp.ClientError):
+        async with served.http.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+            await answer.read()
+
+
+async def test_who_asks_for_the_head_of_the_page_gets_that(served):
+    served.room.page = itertools.repeat(b"x")
+    async with served.http.head("/metrics") as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith("text/plain")
 
 
 async def test_it_is_healthy_before_it_is_ready(served):
@@ -43,57 +142,11 @@ async def test_a_reload_is_posted_and_says_what_came_of_it(served):
         assert await answer.json() == {"done": False, "mistakes": ["probes.yaml:1:1: it is empty"], "warnings": []}
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-async def test_a_heartbeat_is_on_disk_before_it_is_answered(served, method):
-    async with served.http.request(method, f"/ping/{KEY}") as answer:
-        assert answer.status == 200
-        assert await answer.text() == ("" if method == "HEAD" else "OK")
-    assert served.room.heard == [("nightly", "")]
-    assert served.room.store.heartbeats()["nightly"][1] == ""
-
-
-@pytest.mark.parametrize(
-    ("signal", "body", "heard"),
-    [
-        ("/fail", b"", [("nightly", "the job reported a failure")]),
-        ("/fail", b"disk\x1b full\n", [("nightly", "disk\ufffd full")]),
-        ("/fail", b"\xff" * 10_000, None),
-        ("/0", b"", [("nightly", "")]),
-        ("/1", b"", [("nightly", "the job ended with status 1")]),
-        ("/255", b"", [("nightly", "the job ended with status 255")]),
-        ("/start", b"", []),
-        ("/log", b"working", []),
-    ],
-)
-async def test_a_heartbeat_says_how_it_went(served, signal, body, heard):
-    async with served.http.post(f"/ping/{KEY}{signal}", data=body) as answer:
-        assert answer.status == 200
-        assert await answer.text() == "OK"
-    if heard is None:
-        assert len(served.room.heard[0][1]) <= 500
-    else:
-        assert served.room.heard == heard
-
-
-NO_HEARTBEATS = [
-    "/ping/unknown", f"/ping/{KEY[:-1]}", f"/ping/{KEY}x", f"/ping/{KEY}/256", f"/ping/{KEY}/-1", f"/ping/{KEY}/²",
-    f"/ping/{KEY}/stop", "/ping/%FF%FE", "/ping/nightly",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("path", NO_HEARTBEATS)
-async def test_a_call_that_is_no_heartbeat_is_not_found(served, path):
-    async with served.http.get(path) as answer:
-        assert answer.status == 404
-        assert await answer.text() == "not found"
-    assert served.room.heard == []
-
-
-async def test_a_heartbeat_that_cannot_be_kept_is_not_confirmed(served):
-    with served.room.broken_store():
-        async with served.http.get(f"/ping/{KEY}") as answer:
-            assert answer.status == 503
-    assert served.room.heard == []
+async def test_the_other_pages_of_blackbox_exporter_are_there(served):
+    async with served.http.get("/config") as answer:
+        assert (answer.status, await answer.text()) == (200, "config {}")
+    async with served.http.get("/logs", params={"id": "3"}) as answer:
+        assert (answer.headers["Content-Type"], await answer.text()) == ("text/plain", "logs {'id': '3'}")
 
 
 async def test_probe_passes_the_question_on_and_bounds_what_is_in_flight(served):

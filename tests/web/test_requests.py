@@ -108,7 +108,7 @@ async def test_an_incident_is_not_planned(served):
 async def test_the_page_lists_requests_and_the_first_page_only_counts_them(served, language, words):
     await post(served, "", **COMPLETE)
     await post(served, "", **{**COMPLETE, "title": "New phone"})
-    await post(served, "/INC-1/plan", on=date(2099, 1, 5).isoformat(), by="bruno")
+    await post(served, "/INC-1/plan", on=date(2098, 1, 5).isoformat(), by="bruno")
     await post(served, "/INC-2/refuse", text="no licence is left", by="bruno")
     shown = await page(served, "/requests", language)
     first = await page(served, "/", language)

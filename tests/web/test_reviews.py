@@ -144,10 +144,10 @@ async def test_what_is_not_there_or_not_meant_is_refused(over, path, status):
 
 @pytest.mark.rule("REX-2")
 async def test_actions_of_incidents_and_problems_are_listed_together_until_they_are_done(over):
-    made = await post(over, "incidents/1/actions", title="watch", owner="Bruno Lefèvre", due_on="2099-06-02")
+    made = await post(over, "incidents/1/actions", title="watch", owner="Bruno Lefèvre", due_on="2098-06-02")
     assert (made["of"], made["id"], made["owner"], made["state"]) == ("INC-1", "A1", "bruno", "open")
     await post(over, "incidents/1/problem", verdict="accept")
-    await post(over, "problems/1/actions", title="rotate", owner="amina", due_on="2099-06-01", change="CHG-7")
+    await post(over, "problems/1/actions", title="rotate", owner="amina", due_on="2098-06-01", change="CHG-7")
     assert [(one["of"], one["title"]) for one in await get(over, "actions?open=1")] == [
         ("PRB-1", "rotate"),
         ("INC-1", "watch"),
@@ -202,7 +202,7 @@ async def test_the_page_of_an_incident_shows_how_to_get_round_a_known_error(over
 async def test_problems_actions_and_owed_reports_stand_on_one_page(over, language, words):
     await post(over, "incidents/1/problem", verdict="accept")
     await post(over, "problems/1/known", cause="a full log")
-    await post(over, "incidents/1/actions", title="watch", owner="bruno", due_on="2099-06-02")
+    await post(over, "incidents/1/actions", title="watch", owner="bruno", due_on="2098-06-02")
     shown = await page(over, f"/problems?lang={language}")
     for word in words:
         assert word in shown

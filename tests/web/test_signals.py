@@ -99,7 +99,7 @@ async def test_a_priority_does_instead_of_impact_and_urgency_and_a_service_inste
         ({"facts": {"asset": "mail_servr"}}, 400, "did you mean `mail_server`?"),
         ({"facts": {"wanted": "soon"}}, 400, "wanted is a date such as 2026-12-15, not 'soon'"),
         ({"service": "campsu"}, 400, "There is no service `campsu`; known: campus, mail."),
-        ({"seen_at": "2999-01-01T00:00:00+00:00"}, 400, "`seen_at` lies in the future."),
+        ({"seen_at": "2098-01-01T00:00:00+00:00"}, 400, "`seen_at` lies in the future."),
         ({"seen_at": "2026-01-01T00:00:00"}, 400, "seen_at"),
         ({"level": 1}, 400, "level"),
         ({"category": "new_pc"}, 409, "it is a request"),

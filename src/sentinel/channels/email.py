@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from datetime import timedelta
 from email.headerregistry import Address
@@ -20,6 +21,7 @@ from typing import Any, Final, Literal, cast
 import aiosmtplib
 from pydantic import Field, field_validator, model_validator
 
+from sentinel.channels import addresses
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings, Undelivered
 from sentinel.channels.mail_message import build
 from sentinel.config.fields import Duration, Flag, Host, Mailbox, Port, Secret, quoted, wrong
@@ -161,10 +163,9 @@ class SmtpSender:
 
     async def _open(self, relay: Relay) -> aiosmtplib.SMTP:
         """Connect, start TLS and sign in."""
-        host, port = relay.address
         client = aiosmtplib.SMTP(
-            hostname=host,
-            port=port,
+            hostname=relay.address[0],
+            sock=await _reach(relay),
             use_tls=relay.security == "tls",
             start_tls=False,
             tls_context=self._tls.get(relay.address),
@@ -187,6 +188,13 @@ class SmtpSender:
                     raise _RelayUnwell(Undelivered(f"{_named(relay)} is not well: {_short(error)}")) from error
             raise
         return client
+
+
+async def _reach(relay: Relay) -> socket.socket:
+    try:
+        return await addresses.connect(*relay.address)
+    except OSError as error:
+        raise _RelayUnwell(Undelivered(f"{_named(relay)} cannot be reached: {_short(error)}")) from error
 
 
 async def _start_tls(relay: Relay, client: aiosmtplib.SMTP) -> None:

@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from sentinel.channels.addresses import AddressInfo, known
 from sentinel.channels.base import Undelivered
 from sentinel.probes.base import Failed
 from sentinel.probes.net import TargetPolicy
 
 if TYPE_CHECKING:
     import aiohttp
-
-AddressInfo: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
+    from aiohttp.abc import AbstractResolver, ResolveResult
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 TIMEOUT: Final = timedelta(seconds=15)
@@ -116,7 +116,7 @@ class Caller:
         host, port = target.hostname or "", target.port or DEFAULT_PORTS[target.scheme]
         try:
             async with asyncio.timeout(self._timeout_s):
-                infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                infos = await known.find(host, port)
                 self._socket(infos[0]).close()
                 name = host if target.scheme == "https" else None
                 _, writer = await asyncio.open_connection(
@@ -162,6 +162,8 @@ class Caller:
                     force_close=True,
                     limit=CONNECTIONS_MAX,
                     socket_factory=self._socket,
+                    resolver=_resolver(),
+                    use_dns_cache=False,  # What is remembered is remembered in one place.
                 ),
                 timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=min(CONNECT_MAX_S, self._timeout_s)),
                 headers={"User-Agent": "Sentinel", "Accept-Encoding": "identity"},
@@ -179,6 +181,34 @@ class Caller:
         except Failed as denied:
             raise _Denied(denied.detail) from denied
         return socket.socket(family, kind, protocol)
+
+
+def _resolver() -> AbstractResolver:
+    """Return a resolver for aiohttp that remembers where names last led."""
+    from aiohttp.abc import AbstractResolver  # noqa: PLC0415  as above
+
+    class Remembering(AbstractResolver):
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        ) -> list[ResolveResult]:
+            infos = await known.find(host, port)
+            return [
+                {
+                    "hostname": host,
+                    "host": str(address[0]),
+                    "port": port,
+                    "family": of_family,
+                    "proto": protocol,
+                    "flags": socket.AI_NUMERICHOST,
+                }
+                for of_family, _, protocol, _, address in infos
+                if family in {socket.AF_UNSPEC, of_family}
+            ]
+
+        async def close(self) -> None:
+            """Nothing is held."""
+
+    return Remembering()
 
 
 def refusal(answer: Answer) -> Undelivered:

@@ -164,7 +164,8 @@ def _first(content: Any, paths: tuple[str, ...]) -> str:
     for path in paths:
         value = found_at(content, path)
         if isinstance(value, str | int | float) and not isinstance(value, bool):
-            return str(value)[:VALUE_MAX_CHARS]
+            # JSON can spell half a character, which nobody can write down.
+            return str(value)[:VALUE_MAX_CHARS].encode("utf-8", "replace").decode("utf-8")
     return ""
 
 

@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from sentinel.cli.asked import Asked, configuration_option, json_option
+from sentinel.cli.asked import Asked, daemon_options
 
 # Each command: where it is, and its line in the help.
 COMMANDS = {
@@ -47,6 +47,8 @@ COMMANDS = {
     "report": ("sentinel.cli.report:report", "Write service reports: availability, outages, targets."),
     "verify": ("sentinel.cli.verify:verify", "Refold the log and check its chain."),
     "export": ("sentinel.cli.export:export", "Write what other programs need, to standard output."),
+    "token": ("sentinel.cli.token:token", "Make, list and revoke tokens."),
+    "openapi": ("sentinel.cli.openapi:openapi", "Write the description of the API."),
     "reload": ("sentinel.cli.reload:reload", "Make the daemon read its configuration again."),
     "completion": ("sentinel.cli.completion:completion", "Print the completion script of a shell."),
 }
@@ -86,8 +88,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@configuration_option
-@json_option
+@daemon_options
 @click.version_option(package_name="sentinel-ops", prog_name="sentinel", message="%(prog)s %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:

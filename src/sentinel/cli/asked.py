@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +35,8 @@ class Asked:
     json: bool = False
     socket: Path | None = None
     url: str = ""
+    token: str = field(default="", repr=False)
+    token_file: Path | None = None
 
     def config_path(self) -> Path:
         """Return the configuration file: as asked, as the environment says, else the first usual place that has one."""
@@ -97,9 +99,22 @@ def daemon_options(command: C) -> C:
         "--url",
         expose_value=False,
         callback=_keep("url"),
-        help="Reach the daemon by HTTP instead: http://127.0.0.1:9115.",
+        help="Reach the daemon by HTTP instead: http://127.0.0.1:9115; otherwise $SENTINEL_URL.",
     )
-    return configuration_option(json_option(socket(url(command))))
+    token = click.option(
+        "--token",
+        expose_value=False,
+        callback=_keep("token"),
+        help="The token to show there; better --token-file or $SENTINEL_TOKEN: other users see the words of a command.",
+    )
+    token_file = click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_keep("token_file"),
+        help="The file that holds the token; otherwise $SENTINEL_TOKEN_FILE.",
+    )
+    return configuration_option(json_option(socket(url(token(token_file(command))))))
 
 
 def by_option(command: C) -> C:

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -17,6 +18,9 @@ from sentinel.cli.output import print_json, safe
 from sentinel.places import SERVICE_CONFIG, SOCKET_NAME
 
 TIMEOUT_S = 60.0
+PAGES_MAX = 1_000
+TOKEN = re.compile(r"[!-~]{1,512}")
+NEXT_PAGE = re.compile(r'<(/(?!/)[^>]*)>; *rel="next"')
 ANSWER_MAX_BYTES = 64 * 1024 * 1024
 SERVICE_SOCKET = Path("/run/sentinel/control.sock")
 DATABASE_FILE = re.compile(r"""^[^#\n]*sqlite:///([^\s"'},?#]+)""", re.MULTILINE)
@@ -27,7 +31,11 @@ class Daemon:
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
-        self._where = asked.url or str(find_socket(asked))
+        # Who names a socket means it, whatever the environment says.
+        self._url = asked.url or ("" if asked.socket else os.environ.get("SENTINEL_URL", ""))
+        self._where = self._url or str(find_socket(asked))
+        self._token = token_of(asked) if self._url else ""
+        self._next = ""
 
     def get(self, *path: str, **query: Any) -> Any:
         """Ask for something; an empty parameter is left out.
@@ -37,6 +45,19 @@ class Daemon:
         """
         asked = urlencode({name: value for name, value in query.items() if value not in ("", None)}, doseq=True)
         return self._call("GET", _path(path) + (f"?{asked}" if asked else ""), None)
+
+    def all(self, *path: str, **query: Any) -> list[Any]:
+        """Ask for a whole list, page by page.
+
+        Raises:
+            Ended: the daemon cannot be reached, or does not know it.
+        """
+        found = list(self.get(*path, **query))
+        for _ in range(PAGES_MAX):
+            if not self._next:
+                break
+            found += self._call("GET", self._next, None)
+        return found
 
     def text(self, *path: str, **query: Any) -> str:
         """Ask for a text, such as a report; an empty parameter is left out.
@@ -54,17 +75,18 @@ class Daemon:
         Raises:
             Ended: the daemon cannot be reached, or refuses.
         """
-        if self._asked.url and not body.get("by", "named"):
+        if self._url and not self._token and not body.get("by", "named"):
             body["by"] = getpass.getuser()  # Over TCP nobody can tell who asks.
         return self._call("POST", _path(path), {name: value for name, value in body.items() if value not in ("", None)})
 
-    def delete(self, *path: str) -> Any:
-        """Ask for something to end.
+    def delete(self, *path: str, **query: Any) -> Any:
+        """Ask for something to end; an empty parameter is left out.
 
         Raises:
             Ended: the daemon cannot be reached, or refuses.
         """
-        return self._call("DELETE", _path(path), None)
+        asked = urlencode({name: value for name, value in query.items() if value not in ("", None)})
+        return self._call("DELETE", _path(path) + (f"?{asked}" if asked else ""), None)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         return self._read(*self._answer(method, path, body))
@@ -73,10 +95,13 @@ class Daemon:
         connection = self._connection()
         content = None if body is None else json.dumps(body).encode()
         headers = {} if content is None else {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         try:
             connection.request(method, path, content, headers)
             answer = connection.getresponse()
             text = answer.read(ANSWER_MAX_BYTES)
+            self._next = next_page(answer.getheader("Link", ""))
         except PermissionError as error:
             raise Ended(
                 f"The daemon's socket {self._where} may not be used by this user: {error.strerror}.", Exit.UNREACHABLE
@@ -91,11 +116,13 @@ class Daemon:
         return answer.status, text
 
     def _connection(self) -> http.client.HTTPConnection:
-        if not self._asked.url:
+        if not self._url:
             return OverSocket(self._where)
-        parts = urlsplit(self._asked.url)
+        parts = urlsplit(self._url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise Ended(f"'{safe(self._asked.url)}' is no URL of a daemon; write http://127.0.0.1:9115", Exit.USAGE)
+            raise Ended(f"'{safe(self._url)}' is no URL of a daemon; write http://127.0.0.1:9115", Exit.USAGE)
+        if self._token and parts.scheme == "http" and not is_this_machine(parts.hostname):
+            raise Ended("A token is not sent in clear to another machine; write https://…", Exit.USAGE)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         return kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
 
@@ -107,7 +134,7 @@ class Daemon:
         if status // 100 == 2:
             return found
         detail = str(found.get("detail", f"the daemon answered {status}")) if isinstance(found, dict) else str(status)
-        if status == 503:
+        if status in {429, 503}:
             raise Ended(safe(detail), Exit.UNREACHABLE)
         if self._asked.json:
             print_json({"refused": detail})
@@ -126,6 +153,43 @@ class OverSocket(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(TIMEOUT_S)
         self.sock.connect(self._path)
+
+
+def token_of(asked: Asked) -> str:
+    """Return the token to show: as asked, else as the environment says; empty for none.
+
+    Raises:
+        Ended: the file cannot be read, or holds none.
+    """
+    if asked.token:
+        return asked.token
+    file = asked.token_file or (None if "SENTINEL_TOKEN" in os.environ else os.environ.get("SENTINEL_TOKEN_FILE"))
+    if file is None:
+        text = os.environ.get("SENTINEL_TOKEN", "")
+    else:
+        try:
+            text = Path(file).read_text("utf-8")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is no text"
+            raise Ended(f"The token cannot be read from {safe(str(file))}: {why}.", Exit.USAGE) from error
+    text = text.strip()
+    if not TOKEN.fullmatch(text) and (text or file):
+        raise Ended("What is given as a token is none: one line of visible characters.", Exit.USAGE)
+    return text
+
+
+def is_this_machine(host: str) -> bool:
+    """Tell whether what is sent to a host stays on this machine."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def next_page(link: str) -> str:
+    """Return the path of the next page that a ``Link`` header names; empty for none."""
+    found = NEXT_PAGE.search(link)
+    return found[1] if found else ""
 
 
 def find_socket(asked: Asked) -> Path:

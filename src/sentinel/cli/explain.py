@@ -30,40 +30,77 @@ CLOCK_NAMES = {"ack": "acknowledgement", "workaround": "workaround", "resolve": 
     shell_complete=completing.probes,
     help="Take the facts of this probe; the words may change them.",
 )
+@click.option("--hook", default="", metavar="NAME", help="Read a body as this entry of intake.hooks does.")
+@click.option("--body", "body", metavar="FILE", help="The body that --hook reads; - for standard input.")
 @click.argument("facts", nargs=-1, metavar="LABEL=VALUE...")
 @configuration_option
 @json_option
 @pass_asked
 @click.pass_context
-def explain(context: click.Context, asked: Asked, name: str, facts: tuple[str, ...]) -> None:
+def explain(
+    context: click.Context, asked: Asked, *, name: str, hook: str, body: str | None, facts: tuple[str, ...]
+) -> None:
     """Say which rule decides, why the earlier ones do not, and who would be told when.
 
     Of a probe's failure LABEL is one of type, service, target, reason, title, source, failing, total, functional,
     for: `reason=timeout failing=2 for=10m`. Of a person's report: kind, asset, scope, symptom, category, impact,
     urgency, priority, workaround, cannot_work, urgent, wanted, cause: `asset=printer symptom=down`. Labels of your
-    own rules and probes are known too.
+    own rules and probes are known too. With --hook and --body it says what a body means, and what would follow.
     """
-    from sentinel import rules
     from sentinel.core.model import Refused
 
+    if hook or body is not None:
+        _of_hook(context, asked, hook, body, alone=not name and not facts)
+        return
     if not name and not facts:
-        raise click.UsageError("Nothing to explain: give --probe NAME or LABEL=VALUE.")
+        raise click.UsageError("Nothing to explain: give --probe NAME, --hook NAME or LABEL=VALUE.")
     setup = load_or_end(asked.config_path()).setup
     try:
         known, at = _read(setup, name, facts)
-        verdict, rejected = rules.explain(known, _rules_for(setup, known), setup.group_by)
+        found, opened = judged(setup, known, at)
     except (LookupError, Refused) as refusal:
         if asked.json:
             print_json({"refused": str(refusal)})
         raise Ended(safe(refusal), Exit.BAD) from refusal
-    found = answer(setup, known, verdict, rejected, at)
-    found["targets"] = targets(setup, known, verdict, at) if verdict else []
     if asked.json:
         print_json(found)
     else:
-        _print(found)
-        _print_told(found, case(setup, known, verdict, at) if verdict else None)
+        show(found, opened)
     context.exit(Exit.FINE)
+
+
+def judged(setup: Setup, known: Facts, at: datetime) -> tuple[dict[str, Any], Case | None]:
+    """Return what ``--json`` prints of facts, and what would be opened, if anything.
+
+    Raises:
+        Refused: it is a request without the date it needs.
+    """
+    from sentinel import rules
+
+    verdict, rejected = rules.explain(known, _rules_for(setup, known), setup.group_by)
+    found = answer(setup, known, verdict, rejected, at)
+    found["targets"] = targets(setup, known, verdict, at) if verdict else []
+    return found, case(setup, known, verdict, at) if verdict else None
+
+
+def show(found: dict[str, Any], opened: Case | None) -> None:
+    """Print which rule decides, and who would be told."""
+    _print(found)
+    _print_told(found, opened)
+
+
+def _of_hook(context: click.Context, asked: Asked, hook: str, body: str | None, *, alone: bool) -> None:
+    from sentinel.cli import hooks
+
+    if not hook or body is None or not alone:
+        raise click.UsageError("--hook NAME and --body FILE go together, and without --probe and LABEL=VALUE.")
+    parts = hooks.explained(load_or_end(asked.config_path()).setup, hook, body)
+    if asked.json:
+        print_json({"hook": hook, "parts": [part.shown() for part in parts]})
+    else:
+        for part in parts:
+            part.show()
+    context.exit(Exit.BAD if any(part.error for part in parts) else Exit.FINE)
 
 
 def _rules_for(setup: Setup, known: Facts) -> tuple[Rule, ...]:

@@ -73,6 +73,16 @@ def read_facts(setup: Setup, probe: str, given: tuple[str, ...], now: datetime) 
     return facts, known.at
 
 
+def as_judged(setup: Setup, facts: Facts, at: datetime) -> Facts:
+    """Return the facts of an alert with what the judge adds to them."""
+    import msgspec
+
+    from sentinel.config.ruling import open_calendars
+
+    opened = open_calendars(setup.rules, setup.calendars, at)
+    return msgspec.structs.replace(facts, open=opened, priorities=_priorities(setup, facts.service))
+
+
 def _pair(word: str) -> tuple[str, str]:
     label, sign, value = word.partition("=")
     if not sign or not label:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 # Kinds whose targets are no addresses.
-NOWHERE = frozenset({"heartbeat", "exec", "expiry", "dns"})
+NOWHERE = frozenset({"heartbeat", "exec", "expiry", "dns", "unix"})
 
 
 def host_of(kind: str, target: str) -> str:

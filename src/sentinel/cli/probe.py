@@ -15,6 +15,7 @@ from sentinel.cli.output import print_json, safe, safe_lines, say
 
 if TYPE_CHECKING:
     from sentinel.config.build import Setup
+    from sentinel.engine.evidence import Evidence
     from sentinel.engine.prober import Outcome
     from sentinel.probes.plan import ProbePlan
 
@@ -27,6 +28,15 @@ SCHEMES = {
     "tls": ("tls", "target"),
     "icmp": ("icmp", "target"),
     "ping": ("icmp", "target"),
+    "grpc": ("grpc", "target"),
+    "imap": ("imap", "target"),
+    "ntp": ("ntp", "target"),
+    "redis": ("redis", "target"),
+    "smtp": ("smtp", "target"),
+    "ssh": ("ssh", "target"),
+    "unix": ("unix", "target"),
+    "ws": ("websocket", "url"),
+    "wss": ("websocket", "url"),
 }
 TIMEOUT_S = 10.0
 NAGIOS = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
@@ -43,7 +53,8 @@ def probe(context: click.Context, asked: Asked, name: str, debug: bool, nagios: 
     """Run a probe once, now and without confirmation, and show what each phase took.
 
     A URL needs no configuration: https://example.org, tcp://example.org:25, tls://example.org:443,
-    ping://example.org. Exit codes: 0 success, 1 failure.
+    ping://example.org, and the same with grpc, imap, ntp, redis, smtp, ssh, unix, ws
+    and wss. Exit codes: 0 success, 1 failure.
     """
     try:
         plan, setup = _wanted(asked, name)
@@ -55,7 +66,11 @@ def probe(context: click.Context, asked: Asked, name: str, debug: bool, nagios: 
     if _passive(plan):
         outcomes = [_last_heard(asked, plan)]
     else:
-        outcomes = [_seen(outcome) for outcome in asyncio.run(run_all(plan, setup))]
+        from sentinel.engine.evidence import Evidence
+        from sentinel.places import evidence_folder
+
+        evidence = Evidence(evidence_folder(setup, asked.config_path())) if setup else None
+        outcomes = [_seen(outcome) for outcome in asyncio.run(run_all(plan, setup, evidence))]
     if nagios:
         click.echo(nagios_line(plan, outcomes))
         context.exit(NAGIOS[nagios_state(outcomes)])
@@ -67,27 +82,35 @@ def probe(context: click.Context, asked: Asked, name: str, debug: bool, nagios: 
     context.exit(Exit.FINE if all(one["ok"] for one in outcomes) else Exit.BAD)
 
 
-async def run_all(plan: ProbePlan, setup: Setup | None) -> list[Outcome]:
+async def run_all(plan: ProbePlan, setup: Setup | None, evidence: Evidence | None = None) -> list[Outcome]:
     """Run a probe once against each of its targets, as the daemon would but without confirmation."""
+    from sentinel import probes
+    from sentinel.core.pings import NOTHING
     from sentinel.engine.clock import SystemClock
+    from sentinel.engine.doubt import Host
     from sentinel.engine.prober import Prober, Surroundings
     from sentinel.probes.net import AioResolver, TargetPolicy
 
     clock = SystemClock()
+    host = Host(clock.monotonic)
     resolver = AioResolver([str(server) for server in setup.resolvers] if setup else [])
     around = Surroundings(
         clock=clock,
         resolver=resolver,
         policy=setup.policy if setup else TargetPolicy(),
         since=lambda _name: clock.now(),
-        heard=lambda _name: (None, ""),
+        heard=lambda _name: NOTHING,
         lagging=lambda _seconds: False,
         bug=lambda _where: None,
+        host=host,
+        keep=evidence.keep if evidence else None,
     )
     try:
         return [await Prober(around).run(plan, target, confirm=False) for target in plan.targets]
     finally:
+        await probes.close()
         await resolver.close()
+        host.means.close()
 
 
 def plan_of_url(url: str) -> ProbePlan:
@@ -199,6 +222,7 @@ def _seen(outcome: Outcome) -> dict[str, Any]:
         "ok": result.ok,
         "reason": result.reason,
         "detail": result.detail,
+        "doubt": result.doubt,
         "duration_s": result.duration_s,
         "value": result.value,
         "phases": dict(sight.phases),
@@ -226,3 +250,7 @@ def _print(plan: ProbePlan, one: dict[str, Any], debug: bool) -> None:
         say(f"  ✓ fine after {one['duration_s']:.3f} s{value}", "green")
     else:
         say(f"  ✗ failed after {one['duration_s']:.3f} s ({one['reason']}): {safe(one['detail'])}", "red")
+        if one.get("doubt"):
+            from sentinel.engine.doubt import SAID
+
+            say(f"  ? doubtful: {SAID[one['doubt']]}; this may say nothing of the target", "yellow")

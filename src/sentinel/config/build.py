@@ -28,15 +28,18 @@ from sentinel.config.inhibition import inhibit_of
 from sentinel.config.intake import IntakeSection
 from sentinel.config.isolation import IsolationRules
 from sentinel.config.people import directory_of, listener_of
+from sentinel.config.portal import AuthSection
+from sentinel.config.quorum import quorum_of
 from sentinel.config.reporting import ReportPlan, report_of
 from sentinel.config.requests import request_plan
 from sentinel.config.reviews import plan_of as review_plan_of
 from sentinel.config.ruling import rules_of
 from sentinel.config.sections import Config, Kinded
+from sentinel.config.silencing import Recurring, recurring_of
 from sentinel.config.support import SupportEntry
 from sentinel.config.ticketing import MirrorEntry
 from sentinel.config.ticketing import Tickets as TicketsEntry
-from sentinel.config.timing import timing_of
+from sentinel.config.timing import confirm_of, timing_of
 from sentinel.config.unattended import Unattended, cascading_of, unattended_of
 from sentinel.config.watchdog import Watchdog
 from sentinel.config.watches import Escalation, Watches, escalation_of
@@ -50,7 +53,7 @@ from sentinel.core.review_plan import ReviewPlan
 from sentinel.core.sla import Contract
 from sentinel.probes.base import ProbeKind
 from sentinel.probes.net import TargetPolicy
-from sentinel.probes.plan import Confirm, ProbePlan
+from sentinel.probes.plan import ProbePlan
 
 PASSIVE_INTERVAL: Final = timedelta(seconds=30)
 TICKETS: Final = {"builtin": "builtin", "internal": "builtin", "none": ""}
@@ -142,7 +145,9 @@ class Setup:
     isolation: IsolationRules
     support: SupportEntry
     intake: IntakeSection
+    auth: AuthSection
     inhibit: tuple[Inhibit, ...]
+    silences: tuple[Recurring, ...]
     modules: Path | None
     folder: Path
     hash: str
@@ -309,7 +314,9 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
         isolation=single["isolation"],
         support=single["support"],
         intake=single["intake"],
+        auth=single["auth"],
         inhibit=tuple(inhibit_of(entry, number) for number, entry in config.inhibit),
+        silences=recurring_of(config.silences, config.site.timezone),
         modules=folder / server.probe.modules if server.probe.modules else None,
         folder=folder,
         hash=digest,
@@ -330,17 +337,13 @@ def _probe(name: str, entry: Kinded, config: Config) -> ProbePlan:
         name=name,
         type=kind.name,
         options=entry.options,
-        targets=entry.options.targets(),
+        targets=entry.targets,
         interval_s=timing.interval.total_seconds(),
         timeout_s=timing.timeout.total_seconds(),
         fingerprint=_fingerprint(entry.raw, timing),
-        confirm=Confirm(
-            attempts=timing.attempts,
-            every_s=timing.every.total_seconds(),
-            need=timing.need,
-            within_s=timing.within.total_seconds(),
-        ),
+        confirm=confirm_of(timing),
         recover_need=timing.recover_need,
+        quorum=quorum_of(shared, len(entry.targets)),
         service=shared.service,
         title=shared.title or "",
         runbook=shared.runbook or "",
@@ -348,7 +351,7 @@ def _probe(name: str, entry: Kinded, config: Config) -> ProbePlan:
         critical=shared.critical,
         passive=kind.passive,
         paused=shared.paused,
-        labels=dict(shared.labels),
+        labels={**dict(kind.labels), **shared.labels},
     )
 
 

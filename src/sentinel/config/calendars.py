@@ -87,8 +87,13 @@ class Calendars:
 
 def week_of(entry: CalendarEntry) -> tuple[tuple[Hours, ...], ...]:
     """Return the hours of Monday to Sunday."""
+    return week_of_hours(entry.hours)
+
+
+def week_of_hours(hours: WeekHours) -> tuple[tuple[Hours, ...], ...]:
+    """Return the hours of Monday to Sunday, from what is written of some days."""
     week: list[tuple[Hours, ...]] = [()] * WEEK_DAYS
-    for weekdays, openings in entry.hours.items():
+    for weekdays, openings in hours.items():
         for day in days_of(weekdays):
             week[day] = _hours(openings)
     return tuple(week)

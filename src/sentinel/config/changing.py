@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from sentinel.config.base import Section, Text
 from sentinel.config.calendars import BUSINESS, Calendars
+from sentinel.config.crons import Cron, begins
 from sentinel.config.fields import Count, Duration, Instant, OneOrMany, quoted, wrong
 from sentinel.core import quality_words
 from sentinel.core.business import OutOfCalendar
@@ -27,7 +28,6 @@ SERVICES_MAX: Final = 100
 ARGUMENTS_MAX: Final = 100
 NOTICE_MAX: Final = timedelta(days=60)
 BACKUP_MAX: Final = timedelta(hours=24)
-CRON_MAX_CHARS: Final = 200
 CRON_LOOKED_AT: Final = 50  # occurrences of a `cron` that must fit together
 CRON_APART_MIN: Final = timedelta(hours=1)
 OCCURRENCES_MAX: Final = 400
@@ -53,21 +53,6 @@ def _said(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def read_cron(value: object) -> str:
-    """Read five fields of cron: ``0 6 * * tue#2``; what never comes is refused."""
-    from cronsim import CronSim, CronSimError  # noqa: PLC0415  few configurations have one
-
-    how = "write five fields: `0 6 * * tue#2` is the second Tuesday at 06:00"
-    if not isinstance(value, str) or len(value) > CRON_MAX_CHARS or len(value.split()) != 5:
-        raise wrong(f"{quoted(value)} is not a time of cron", how)
-    try:
-        next(CronSim(value, datetime(2026, 1, 1)))  # noqa: DTZ001  any moment will do
-    except (CronSimError, StopIteration):
-        raise wrong(f"{quoted(value)} is not a time of cron", how) from None
-    return value
-
-
-Cron = Annotated[str, BeforeValidator(read_cron), WithJsonSchema({"type": "string", "examples": ["0 6 * * tue#2"]})]
 Lasts = Annotated[Duration, Field(ge=timedelta(minutes=1), le=LASTS_MAX)]
 Ahead = Annotated[Duration, Field(ge=NOTICE_MIN, le=NOTICE_MAX)]
 Argument = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
@@ -137,8 +122,8 @@ class PlannedEntry(Section):
         """Refuse windows that run into each other, or come so often that a plan is none."""
         assert self.cron is not None, "it has a time of cron"
         assert self.duration is not None, "it lasts"
-        begins = list(islice(_begins(self.cron, datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))), CRON_LOOKED_AT))
-        for one, following in pairwise(begins):
+        found = list(islice(begins(self.cron, datetime(2026, 1, 1, tzinfo=ZoneInfo("UTC"))), CRON_LOOKED_AT))
+        for one, following in pairwise(found):
             if following - one < max(self.duration, CRON_APART_MIN):
                 raise wrong("its next window begins before the last one is over, or within the hour", "look at `cron`")
 
@@ -157,20 +142,11 @@ class PlannedEntry(Section):
                 yield self.start, self.end
             return
         before = (begins_at - self.duration).astimezone(zone)
-        for begin in islice(_begins(self.cron, before), OCCURRENCES_MAX):
+        for begin in islice(begins(self.cron, before), OCCURRENCES_MAX):
             if begin >= ends_at:
                 return
             if begin + self.duration > begins_at:
                 yield begin, begin + self.duration
-
-
-def _begins(cron: str, after: datetime) -> Iterator[datetime]:
-    """Yield the moments of a cron after one, in UTC; its fields are local to the zone of that one, at any season."""
-    from cronsim import CronSim  # noqa: PLC0415  few configurations have one
-
-    utc = ZoneInfo("UTC")
-    for local in CronSim(cron, after):
-        yield local.astimezone(utc)
 
 
 class FixEntry(Section):

@@ -31,8 +31,6 @@ DETECTION_USUAL_MAX: Final = timedelta(minutes=5, seconds=30)
 NAMED_MAX: Final = 5
 DEFAULT_ESCALATION: Final = "default"
 CHOSEN: Final = {"email": "email", "sms": "mobile"}  # what the option `as` of a channel says of the address it wants
-# What rules may call a probe of data integrity (rule CLS-11), before there is a kind of that name.
-INTEGRITY: Final = "integrity"
 
 
 class Checker:
@@ -161,7 +159,7 @@ class Checker:
             self._wrong(("support",), "there is no service to report about", "write one under `services`")
 
     def _rules(self) -> None:
-        kinds = {*probe_kinds.KINDS, *probe_kinds.ALIASES, INTEGRITY}
+        kinds = {*probe_kinds.KINDS, *probe_kinds.ALIASES}
         catch_all: tuple[str, Place] | None = None
         for number, rule in self.config.rules:
             path: Path = ("rules", number)

@@ -29,6 +29,7 @@ from sentinel.config.addresses import (
     read_mobile,
     read_url,
 )
+from sentinel.config.crons import Cron
 from sentinel.config.quantities import (
     Comparison,
     Count,
@@ -50,6 +51,7 @@ __all__ = [
     "CidrNetwork",
     "Comparison",
     "Count",
+    "Cron",
     "Date",
     "Duration",
     "Flag",

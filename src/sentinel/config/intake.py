@@ -8,16 +8,20 @@ from typing import Annotated, Final
 from pydantic import Field, model_validator
 
 from sentinel.config.base import LevelField, Section, Text
+from sentinel.config.door_keys import must_be_long
 from sentinel.config.fields import CidrNetwork, Duration, Flag, OneOrMany, Secret, wrong
+from sentinel.config.hooks import Hooks
 from sentinel.config.inbound import MailEntry, SmsEntry
 from sentinel.config.inhibition import Patterns
+from sentinel.config.pagerduty import PagerdutyDoor
 from sentinel.core.model import Major, Priority, Severity
 
-KEY_MIN_CHARS: Final = 16
 RESOLVE_MIN: Final = timedelta(seconds=10)
 RESOLVE_MAX: Final = timedelta(days=1)
 MAP_MAX: Final = 200
+INTEGRATIONS_MAX: Final = 200
 
+IntegrationName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$")]
 Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")]
 
 
@@ -56,17 +60,36 @@ class DynatraceDoor(Section):
         return self
 
 
+class PingsDoor(Section):
+    """``/ping/KEY/SLUG``: one key for all heartbeats, which are then told apart by their slugs."""
+
+    key: Secret | None = None
+
+    @model_validator(mode="after")
+    def _is_secret(self) -> PingsDoor:
+        if self.key is not None:
+            must_be_long(self.key)
+        return self
+
+
 class OpsgenieDoor(Section):
-    """Opsgenie's API: the key of each integration. Understood, and not in use yet."""
+    """``/opsgenie/v2``: the key of each integration, and whose its alerts are when they name no service."""
 
     enabled: Flag = False
-    keys: dict[str, Secret] = {}
+    keys: Annotated[dict[IntegrationName, Secret], Field(max_length=INTEGRATIONS_MAX)] = {}
+    services: dict[IntegrationName, str] = {}
 
-
-def must_be_long(key: Secret) -> None:
-    """Refuse a key that could be guessed."""
-    if len(key.reveal()) < KEY_MIN_CHARS:
-        raise wrong(f"the key is shorter than {KEY_MIN_CHARS} characters", "take one from `uuidgen`")
+    @model_validator(mode="after")
+    def _are_secret(self) -> OpsgenieDoor:
+        for key in self.keys.values():
+            must_be_long(key)
+        if len({key.reveal() for key in self.keys.values()}) < len(self.keys):
+            raise wrong("two integrations have the same key", "give each its own: the key tells them apart")
+        if self.enabled and not self.keys:
+            raise wrong("nobody could come in: there are no keys", "write `keys: {NAME: ${cred:NAME}}`")
+        if others := sorted(self.services.keys() - self.keys.keys()):
+            raise wrong(f"`services` names an integration without a key: {others[0]}", "write its key, too")
+        return self
 
 
 class MapEntry(Section):
@@ -100,6 +123,9 @@ class IntakeSection(Section):
     alertmanager: AlertmanagerDoor = AlertmanagerDoor()
     dynatrace: DynatraceDoor = DynatraceDoor()
     opsgenie: OpsgenieDoor = OpsgenieDoor()
+    pagerduty: PagerdutyDoor = PagerdutyDoor()
+    hooks: Hooks = {}
+    pings: PingsDoor = PingsDoor()
     mail: MailEntry = MailEntry()
     sms: SmsEntry = SmsEntry()
     map: Annotated[tuple[MapEntry, ...], Field(max_length=MAP_MAX)] | None = None

@@ -24,9 +24,25 @@ def faults_of(config: Config) -> Iterator[Fault]:
         if entry.service:
             path = ("intake", "map", number, "service")
             yield from _unknown(config, "service", (entry.service,), path, pattern=False)
+    for name, service in intake.opsgenie.services.items():
+        yield from _unknown(config, "service", (service,), ("intake", "opsgenie", "services", name), pattern=False)
+    yield from _jobs(config, keyed=intake.pings.key is not None)
     for number, inhibit in config.inhibit:
         for side, patterns in (("when", inhibit.when), ("mute", inhibit.mute)):
             yield from _side(config, patterns, ("inhibit", number, side))
+
+
+def _jobs(config: Config, *, keyed: bool) -> Iterator[Fault]:
+    """Yield heartbeats that nobody could call, and those that a call could not tell apart."""
+    slugs: dict[str, str] = {}
+    for name, entry in config.probes.items():
+        if entry.kind.name != "heartbeat":
+            continue
+        if entry.options.token is None and not keyed:
+            yield Fault(("probes", name), "nobody could call it", "write a `token` here, or `intake.pings.key` for all")
+        slug = entry.options.slug or name
+        if (other := slugs.setdefault(slug, name)) != name:
+            yield Fault(("probes", name, "slug"), f"{quoted(slug)} is the slug of {quoted(other)} too")
 
 
 def _side(config: Config, patterns: Patterns, path: Path) -> Iterator[Fault]:

@@ -45,11 +45,14 @@ from sentinel.config.readings import Listen, Resolver, StorageUrl
 from sentinel.config.reporting import ReportEntry
 from sentinel.config.rotas import RotaEntry
 from sentinel.config.rule_entry import RuleEntry
+from sentinel.config.shares import Share
+from sentinel.config.silencing import SilenceEntry
 from sentinel.config.sites import LOCAL, From
 from sentinel.config.support import SupportEntry
 from sentinel.config.telling import RecipientEntry
 from sentinel.config.ticketing import Tickets
 from sentinel.config.watchdog import Watchdog
+from sentinel.config.working import WorkersField
 from sentinel.core.model import Language
 
 INTERVAL_MAX: Final = timedelta(days=31)
@@ -118,11 +121,12 @@ class TargetRules(Section):
 
 
 class EngineLimits(Section):
-    """How much is done at once, and from which lag of the event loop results count as suspect."""
+    """How much is done at once and in how many processes, and from which lag results count as suspect."""
 
     max_in_flight: Positive = 500
     per_host: Positive = 8
     loop_lag_suspect: Duration = timedelta(milliseconds=250)
+    workers: WorkersField = 0
 
 
 # ------------------------------------------------------------------------------------------------- people and channels
@@ -209,6 +213,7 @@ class ProbeEntry(Section):
     timeout: Timeout | None = None
     confirm: Confirm = Confirm()
     recover: Recover = Recover()
+    quorum: Share | None = None
     labels: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")], Text] = {}
     critical: Flag = False
     title: Text | None = None
@@ -281,6 +286,7 @@ NAMED: Final[dict[str, type[Section]]] = {
     "matrices": MatrixEntry,
     "crises": CrisisEntry,
     "status_pages": StatusPageEntry,
+    "silences": SilenceEntry,
 }
 LISTED: Final[dict[str, type[Section]]] = {
     "rules": RuleEntry,

@@ -1,7 +1,7 @@
-"""The sections ``auth`` and ``status_pages``: who may sign in, and what customers may see.
+"""The sections ``auth`` and ``status_pages``: who may come in, and what customers may see.
 
-They are read and checked whole, and not in use yet: ``sentinel check`` says so. Whatever ``auth`` says, only this
-machine itself is served until there is a sign-in (see ``server.listen``).
+Tokens are in use. The sign-in of people and the status pages are read and checked whole, and not in use yet:
+``sentinel check`` says so.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from sentinel.config.access import Burst, Loopback, Rate, TokenEntry
 from sentinel.config.base import Section, Text
-from sentinel.config.fields import Duration, Flag, OneOrMany, Secret, Url
+from sentinel.config.fields import CidrNetwork, Duration, Flag, OneOrMany, Secret, Url
+from sentinel.core.access import Token
 from sentinel.core.model import Language
 
 HISTORY_MAX: Final = timedelta(days=5 * 365)
@@ -28,10 +30,28 @@ class OidcEntry(Section):
 
 
 class AuthSection(Section):
-    """How people sign in: with accounts of Sentinel's own, or at an identity provider."""
+    """Who may come in: programs and people with tokens; people with accounts, or by an identity provider.
+
+    ``rate`` is how many requests a second one client may make in the long run, ``burst`` how many at once. The word of
+    ``trusted_proxies`` is taken for who their client is.
+    """
 
     local: Flag = True
     oidc: OidcEntry | None = None
+    tokens: dict[str, TokenEntry] = {}
+    loopback: Loopback = "auto"
+    trusted_proxies: OneOrMany[CidrNetwork] = ()
+    rate: Rate = 100
+    burst: Burst = 1_000
+
+    def made(self) -> tuple[Token, ...]:
+        """Return the tokens that stand here."""
+        return tuple(entry.made(name) for name, entry in self.tokens.items())
+
+    @property
+    def needed(self) -> bool:
+        """Tell whether everybody who comes over TCP has to show a token."""
+        return self.loopback == "no" or (self.loopback == "auto" and bool(self.tokens))
 
 
 class StatusPageEntry(Section):

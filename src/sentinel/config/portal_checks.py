@@ -37,8 +37,8 @@ def faults_of(config: Config) -> Iterator[Fault]:
 
 def warnings_of(config: Config) -> Iterator[Fault]:
     """Yield the sections that are understood and not in use yet."""
-    if "auth" in config.root.items:
-        yield Fault(("auth",), "`auth` is not in use yet: nobody signs in", "only this machine itself is served")
+    if cast(AuthSection, config.single["auth"]).oidc is not None:
+        yield Fault(("auth", "oidc"), "`auth.oidc` is not in use yet: nobody signs in there", "tokens are taken")
     if "status_pages" in config.root.items:
         yield Fault(("status_pages",), "`status_pages` is not in use yet: no such page is served")
     if cast(IntakeSection, config.single["intake"]).opsgenie.enabled:

@@ -23,14 +23,17 @@ OPENING_DAYS_MAX: Final = 60
 
 @dataclass(frozen=True)
 class When(ReadsText):
-    """``all targets fail``, or ``2 targets fail``; ``unacknowledged`` asks for what nobody takes."""
+    """``all targets fail``, ``2 targets fail`` or ``50% of targets fail``; ``unacknowledged``: what nobody takes.
 
-    failing: int | Literal["all"]
+    A ``failing`` below 1 is a share of the targets.
+    """
+
+    failing: float | Literal["all"]
     unacknowledged: bool = False
 
     _SCHEMA: ClassVar[dict[str, Any]] = {
         "type": "string",
-        "pattern": r"^((all|[0-9]+) targets? fails?|unacknowledged)$",
+        "pattern": r"^((all|[0-9]+|[0-9]{1,2}(\.[0-9]+)?% of) targets? fails?|unacknowledged)$",
     }
 
     @classmethod
@@ -39,9 +42,12 @@ class When(ReadsText):
         text = read_text(value, "a condition")
         if text == UNACKNOWLEDGED:
             return cls(0, unacknowledged=True)
+        share = re.fullmatch(r"(\d{1,2}(?:\.\d{1,3})?)% of targets fail", text, re.ASCII)
+        if share and float(share[1]):
+            return cls(float(share[1]) / 100)
         found = re.fullmatch(r"(all|[1-9]\d{0,5}) targets? fails?", text, re.ASCII)
         if not found:
-            known = f"write `all targets fail`, `2 targets fail` or `{UNACKNOWLEDGED}`"
+            known = f"write `all targets fail`, `2 targets fail`, `50% of targets fail` or `{UNACKNOWLEDGED}`"
             raise wrong(f"{quoted(value)} is not a condition", known)
         return cls("all" if found[1] == "all" else int(found[1]))
 
@@ -133,21 +139,8 @@ class StorageUrl(ReadsText):
 
 
 def read_listen(value: object) -> HostPort:
-    """Read an address that only this machine can reach: there is no sign-in yet that could be asked for."""
-    listen = value if isinstance(value, HostPort) else HostPort.read(value)
-    if listen.host != "localhost" and not _is_loopback(listen.host):
-        raise wrong(
-            f"{quoted(value)} can be reached from outside, and nobody would have to sign in",
-            f"write `127.0.0.1:{listen.port}` and put a proxy that asks for a password in front",
-        )
-    return listen
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Read an address; whether it may be reached from outside is for who knows what else is configured."""
+    return value if isinstance(value, HostPort) else HostPort.read(value)
 
 
 def read_resolver(value: object) -> HostPort:

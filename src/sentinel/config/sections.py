@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,11 +32,14 @@ from sentinel.config.references import References
 from sentinel.config.reporting import ReportEntry
 from sentinel.config.rotas import RotaEntry
 from sentinel.config.rule_entry import RuleEntry
+from sentinel.config.silencing import SilenceEntry
 from sentinel.config.telling import RecipientEntry, StepEntry
 from sentinel.config.words import quoted
+from sentinel.probes.base import Options as ProbeOptions
 from sentinel.probes.base import ProbeKind
 
 NAME_MAX_CHARS: Final = 64
+ALIKE_MAX: Final = 8  # Of the options that were read last, with which the next are compared.
 # What is hidden under these keys must come from a reference; bodies, forms and headers may be plain.
 SECRET_KEYS: Final = frozenset({"app_token", "bearer", "client_secret", "credentials", "password", "secret", "token"})
 
@@ -46,12 +50,16 @@ _Known: TypeAlias = Callable[[Path], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Kinded:
-    """An entry with a kind: what all kinds share, the kind's own options, and the text both were read from."""
+    """An entry with a kind: what all kinds share, the kind's own options, and the text both were read from.
+
+    What ``options`` say of a probe's targets is in ``targets``: ten thousand probes alike may share one of the former.
+    """
 
     kind: ProbeKind | ChannelKind
     shared: Any
     options: Any
     raw: dict[str, Any]
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class Config:
     matrices: dict[str, MatrixEntry] = field(default_factory=dict)
     crises: dict[str, CrisisEntry] = field(default_factory=dict)
     status_pages: dict[str, StatusPageEntry] = field(default_factory=dict)
+    silences: dict[str, SilenceEntry] = field(default_factory=dict)
     channels: dict[str, Kinded] = field(default_factory=dict)
     probes: dict[str, Kinded] = field(default_factory=dict)
     rules: list[tuple[int, RuleEntry]] = field(default_factory=list)
@@ -99,6 +108,7 @@ class Reader:
         self.mistakes = mistakes
         self.config = Config(root)
         self._context: dict[str, Any] = {}
+        self._alike: dict[str, deque[ProbeOptions]] = {}
 
     def read(self) -> Config:
         """Read everything."""
@@ -219,7 +229,20 @@ class Reader:
         if kind is None or shared is None or options is None:
             return None
         self._written_secrets(options, node, path)
+        if isinstance(kind, ProbeKind):
+            return Kinded(kind, shared, self._common(kind.name, options), raw, options.targets())
         return Kinded(kind, shared, options, raw)
+
+    def _common(self, kind: str, options: ProbeOptions) -> ProbeOptions:
+        """Return the same object for all probes of a kind that differ only in their targets."""
+        common = options.common()
+        if common is options:
+            return options
+        alike = self._alike.setdefault(kind, deque(maxlen=ALIKE_MAX))
+        known = next((one for one in alike if one == common), None)
+        if known is None:
+            alike.append(common)
+        return known or common
 
     def _kind(self, node: Node, path: Path, table: _Kinds) -> Any:
         if not isinstance(node, Mapping):

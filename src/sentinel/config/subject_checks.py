@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from sentinel.config import (
+    access_checks,
     budget_checks,
     change_checks,
     contract_checks,
     crisis_checks,
     dependency_checks,
+    door_checks,
     extra_checks,
     inbound_checks,
     intake_checks,
@@ -18,6 +20,7 @@ from sentinel.config import (
     ladder_checks,
     matrix_checks,
     portal_checks,
+    quorum,
     report_checks,
     review_checks,
     rota_checks,
@@ -40,13 +43,16 @@ FAULTS: Final[tuple[Look, ...]] = (
     review_checks.faults_of,
     isolation_checks.faults_of,
     intake_checks.faults_of,
+    door_checks.faults_of,
     inbound_checks.faults_of,
     matrix_checks.faults_of,
     dependency_checks.faults_of,
     unattended_checks.faults_of,
     ticket_checks.faults_of,
     portal_checks.faults_of,
+    access_checks.faults_of,
     budget_checks.faults_of,
+    quorum.faults_of,
 )
 # What can be used, and is hardly ever meant.
 WARNINGS: Final[tuple[Look, ...]] = (
@@ -56,5 +62,7 @@ WARNINGS: Final[tuple[Look, ...]] = (
     unattended_checks.warnings_of,
     ticket_checks.warnings_of,
     portal_checks.warnings_of,
+    access_checks.warnings_of,
+    door_checks.warnings_of,
     extra_checks.warnings_of,
 )

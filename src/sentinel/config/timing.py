@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from sentinel.config.model import Defaults, ProbeEntry
+from sentinel.probes.plan import Confirm
 
 T = TypeVar("T")
 
@@ -14,6 +16,7 @@ ATTEMPTS: Final = 2
 EVERY: Final = timedelta(seconds=2)
 WITHIN: Final = timedelta(seconds=30)
 RECOVER_NEED: Final = 2
+CONFIRMS_KEPT_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,17 @@ def timing_of(probe: ProbeEntry, defaults: Defaults) -> Timing:
         need=_first(own.need, inherited, attempts),
         within=_first(own.within, common.within, WITHIN),
         recover_need=_first(probe.recover.need, defaults.recover.need, RECOVER_NEED),
+    )
+
+
+@lru_cache(maxsize=CONFIRMS_KEPT_MAX)
+def confirm_of(timing: Timing) -> Confirm:
+    """Return how a failed run confirms itself: one and the same for all probes that do so alike, as most do."""
+    return Confirm(
+        attempts=timing.attempts,
+        every_s=timing.every.total_seconds(),
+        need=timing.need,
+        within_s=timing.within.total_seconds(),
     )
 
 

@@ -48,10 +48,11 @@ class Acknowledge(Command, frozen=True, kw_only=True):
 
 
 class Note(Command, frozen=True, kw_only=True):
-    """A person adds to the timeline."""
+    """A person adds to the timeline; nobody is told of what is ``quiet``."""
 
     by: str
     text: str
+    quiet: bool = False
 
 
 class Resolve(Command, frozen=True, kw_only=True):

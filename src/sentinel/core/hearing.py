@@ -20,8 +20,7 @@ def following(state: Incident, moment: str, directory: Directory) -> tuple[Page,
     coming = (sent.page for sent in state.sent.values() if sent.kind == "page" and sent.fate == "waiting")
     known = (page for page in (*state.reached, *coming) if page.channel in directory.channels)
     paged = (page for page in known if not page.person or page.person in directory.people)
-    paged = sorted(paged, key=lambda page: (page.person, page.channel))
-    return (*paged, *listening(state, moment, directory))
+    return (*sorted(paged, key=lambda page: (page.person, page.channel)), *listening(state, moment, directory))
 
 
 def listening(state: Incident, moment: str, directory: Directory, *, above: Level | None = None) -> tuple[Page, ...]:

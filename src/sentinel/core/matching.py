@@ -51,10 +51,24 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     comment: str
     updated_at: datetime | None = None
+    origin: str = ""  # The entry of the configuration that makes it again and again.
 
     def covers(self, labels: Mapping[str, str], now: datetime, fits: Fits = without_patterns) -> bool:
         """Tell whether a signal with these labels is silenced at that moment."""
         return self.starts_at <= now < self.ends_at and all(matcher.holds(labels, fits) for matcher in self.matchers)
+
+
+def written(text: str) -> Matcher:
+    """Read a matcher as people write it.
+
+    Raises:
+        ValueError: it is none; the text says what one looks like.
+    """
+    for sign, equal in (("!=", False), ("=", True)):
+        label, found, value = text.partition(sign)
+        if found and label.strip() and "=" not in label:
+            return Matcher(label=label.strip(), value=value.strip(), equal=equal)
+    raise ValueError(f"'{text}' is not a matcher; write LABEL=VALUE or LABEL!=VALUE")
 
 
 def like(text: str, pattern: str) -> bool:

@@ -40,7 +40,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     ``reason`` is a label from the probe kind's closed set and empty when the run succeeded; ``detail`` is a
     sentence for people. ``at`` is when the first attempt started. A suspect result was taken while the host itself
-    was in trouble, and is not judged alone.
+    was in trouble, and is not judged alone; ``doubt`` names the trouble, also when a further attempt has settled it.
     """
 
     probe: str
@@ -52,6 +52,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     attempts: int = 1
     suspect: bool = False
+    doubt: str = ""
     value: float | None = None
 
 

@@ -68,7 +68,8 @@ def note(state: Incident, command: c.Note, now: datetime, directory: Directory) 
     """Add to the timeline. What somebody writes who is waited on is their reply, and the work goes on."""
     if not command.text.strip():
         raise Refused("A note needs a text.")
-    noted: e.Event = told(e.Noted(at=now, by=command.by, text=command.text), asking(state, directory), command.by)
+    asked = () if command.quiet else asking(state, directory)
+    noted: e.Event = told(e.Noted(at=now, by=command.by, text=command.text), asked, command.by)
     replies = any(person.id == command.by for person in audience.people(state.remind, directory))
     if state.phase != "pending" or not replies:
         return [noted]

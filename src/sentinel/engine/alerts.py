@@ -163,6 +163,15 @@ class Alerts:
         now = self._clock.now()
         return [self._held[one] for one in sorted(self._held) if not self._held[one].resolved(now)]
 
+    def holds(self, fingerprint: str) -> bool:
+        """Tell whether an alert is held that is not over."""
+        alert = self._held.get(fingerprint)
+        return alert is not None and not alert.resolved(self._clock.now())
+
+    def held(self, fingerprint: str) -> Alert | None:
+        """Return an alert as it was last said; nothing when it is over, or never was."""
+        return self._held.get(fingerprint)
+
     def muting(self, alert: Alert) -> Muting:
         """Return what mutes an alert now."""
         now, service = self._clock.now(), self.service(alert)

@@ -18,13 +18,12 @@ from sentinel.core import change_facts as f
 from sentinel.core.change import Change
 from sentinel.core.change_facts import Fact, Outcome
 from sentinel.core.model import Refused
-from sentinel.engine import series
 from sentinel.engine.changes import Changes, Plans
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.judge import Judge
 from sentinel.engine.live import Live, Row
-from sentinel.engine.scheduler import Scheduler
+from sentinel.engine.workers.fleet import Fleet
 from sentinel.probes.plan import shown
 from sentinel.store.base import StoreUnavailable
 
@@ -43,9 +42,7 @@ Backup = Callable[[str], Awaitable[tuple[bool, str]]]
 class ChangeWatch:
     """Brings about what time brings. ``backup`` backs a service up and says how that went."""
 
-    def __init__(
-        self, changes: Changes, judge: Judge, probing: tuple[Live, Scheduler], desk: Desk, clock: Clock
-    ) -> None:
+    def __init__(self, changes: Changes, judge: Judge, probing: tuple[Live, Fleet], desk: Desk, clock: Clock) -> None:
         self._changes = changes
         self._judge = judge
         self._live, self._scheduler = probing
@@ -265,7 +262,6 @@ class ChangeWatch:
         """Mute the services whose windows are open; what still fails when one is over is said at once (rule CHG-5)."""
         for row in self._rows(self._changes.hush()):
             self._judge.look_again(row)
-            series.mark_muted(row)
 
     async def _record(self, now: datetime) -> None:
         """Keep in a change which signals of its services came and went during its window."""

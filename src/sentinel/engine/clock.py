@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -30,6 +31,41 @@ class SystemClock:
     def monotonic(self) -> float:
         """Return seconds since some moment in the past."""
         return time.monotonic()
+
+
+def since_start() -> float:
+    """Return the seconds since the machine was started; those that it slept count, too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class SteadyClock:
+    """The machine's clock without its jumps: what is timed must be told neither early nor late (invariants I4, I13).
+
+    It runs as the clock that never jumps does, and is kept by ``follow`` to what the machine shows. ``wall`` and
+    ``steady`` give seconds, of the day's time since 1970 and of the time since the machine was started.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = since_start,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wall, self._steady = wall, steady
+        self.monotonic = monotonic
+        self._ahead_s = self._wall() - self._steady()
+
+    def now(self) -> datetime:
+        """Return the present moment, as far as the machine's clock is followed."""
+        return datetime.fromtimestamp(self._ahead_s + self._steady(), UTC)
+
+    def jumped_s(self) -> float:
+        """Return by how many seconds the machine's clock is ahead of this one; below zero when it is behind."""
+        return self._wall() - self._steady() - self._ahead_s
+
+    def follow(self) -> None:
+        """Show what the machine's clock shows, from now on."""
+        self._ahead_s = self._wall() - self._steady()
 
 
 class LoopClock:

@@ -11,6 +11,7 @@ import structlog
 from msgspec.structs import replace
 
 from sentinel.core.model import Plan, Signal, Step, Verdict
+from sentinel.engine import doubt
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.prober import Prober
@@ -114,7 +115,8 @@ class Isolation:
                 outcome = await self._prober().run(plan, plan.targets[0], confirm=False)
         except TimeoutError:
             return False
-        return outcome.result.ok
+        # What the host's own want of means or time did says nothing of the way out.
+        return outcome.result.ok or outcome.result.doubt in doubt.NOT_THE_NETWORK
 
     async def _say(self) -> None:
         standing = self._desk.stands(KEY)

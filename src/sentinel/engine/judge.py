@@ -19,6 +19,7 @@ from sentinel.core.business import Period
 from sentinel.core.inhibition import Inhibit
 from sentinel.core.matching import Silence
 from sentinel.core.model import PRIORITIES, Priority, Result, Signal, Verdict
+from sentinel.engine import doubt
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.explaining import Explaining
@@ -93,7 +94,8 @@ class Judge:
             )
         if turn is not None:
             log.info("target failing" if turn.failing else "target recovered", **_about(row, result))
-        self._stands(row)
+        if turn is not None or row.track.failing:  # Else it goes on being well, and explains nothing.
+            self._stands(row)
         row.muted = self._muted(row)
         if row.track.failing and not result.ok:
             self._say_failing(row, result)
@@ -127,6 +129,7 @@ class Judge:
         """Return what is known of a target for the rules."""
         plan = row.plan
         since = row.track.since or now
+        failing = max(1, self._live.failing(plan.name))
         return rules.Facts(
             probe=plan.name,
             type=plan.type,
@@ -134,9 +137,10 @@ class Judge:
             target=row.target,
             reason=reason,
             title=plan.title or plan.name,
-            functional=plan.functional,
-            failing=max(1, self._live.failing(plan.name)),
+            functional=plan.functional and failing >= plan.quorum,  # Below it a part fails, and the function goes on.
+            failing=failing,
             total=len(plan.targets),
+            quorum=plan.quorum,
             for_s=max(0.0, (now - since).total_seconds()),
             labels=plan.labels,
             open=self.rulebook.open_at(now),
@@ -162,7 +166,7 @@ class Judge:
             title=row.plan.title or row.plan.name,
             at=max(result.at, since),
             since=since,
-            detail=result.detail,
+            detail=doubt.told(result),
             reason=result.reason,
             service=row.plan.service,
             last_good_at=last_good_at,
@@ -223,6 +227,8 @@ class Judge:
     def _muted(self, row: Row) -> str:
         if self.maintenance(row.plan.service):
             return "maintenance"
+        if not (self.silences or row.track.failing):  # As nearly always; this is asked after every run.
+            return ""
         labels = _labels(row)
         if any_covers(self.silences, labels, self._clock.now()):
             return "silence"

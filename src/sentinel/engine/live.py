@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from sentinel.core.model import Result
+from sentinel.engine.forms import Form
 from sentinel.engine.scheduler import Key
 from sentinel.probes.plan import ProbePlan, shown
 from sentinel.rules import Track
 
+ROWS_AT_ONCE: Final = 500  # At most about a millisecond, whatever is asked of them.
 State = Literal["ok", "failing", "pending", "muted", "paused", "unknown"]
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """One target. ``chunks`` maps a metric's name to its lines, written out when the result came.
+    """One target. ``form``, ``numbers`` and ``told`` are what its last result says on the metrics page (``series.py``).
 
+    ``labels`` are those of all its lines, put together when they are first asked for.
+    ``key`` is that of the signal it raises, put together once: every run asks whether the signal still stands.
     It is ``unknown`` when its last run came to nothing because the host itself was cut off (rule SRC-9).
+    ``kept`` stands for the state that the store was given last.
     """
 
     plan: ProbePlan
@@ -29,12 +35,15 @@ class Row(msgspec.Struct, kw_only=True):
     last: Result | None = None
     muted: str = ""
     unknown: bool = False
-    chunks: dict[str, bytes] = {}
+    form: Form | None = None
+    numbers: bytes = b""
+    told: tuple[tuple[str, str], ...] = ()
+    labels: str = ""
+    kept: int = 0
+    key: str = ""
 
-    @property
-    def key(self) -> str:
-        """Return the key of the signal that this target raises."""
-        return f"probe:{self.plan.name}/{shown(self.target)}"
+    def __post_init__(self) -> None:
+        self.key = f"probe:{self.plan.name}/{shown(self.target)}"
 
     @property
     def state(self) -> State:
@@ -70,9 +79,10 @@ class Live:
                 row = self._rows.get((plan.name, target))
                 if row is None:
                     row = Row(plan=plan, target=target)
-                row.plan = plan
+                if row.plan is not plan:
+                    row.plan, row.labels = plan, ""
                 if plan.paused:  # Its last result says nothing of now.
-                    row.chunks = {}
+                    row.form = None
                 rows[(plan.name, target)] = row
         self._rows = rows
         self._by_probe = {}
@@ -95,10 +105,20 @@ class Live:
         """Return how many targets of a probe are believed to fail."""
         return sum(row.track.failing for row in self.of(probe))
 
+    def slices(self) -> Iterator[list[Row]]:
+        """Yield every target that there is now, some at a time: between two slices others may have their turn."""
+        rows = list(self._rows.values())
+        for begin in range(0, len(rows), ROWS_AT_ONCE):
+            yield rows[begin : begin + ROWS_AT_ONCE]
+
     def counts(self) -> Counter[tuple[str, str]]:
         """Return how many targets there are of each kind and state; who never ran is pending."""
-        states = ((row.plan.type, row.state) for row in self._rows.values())
-        return Counter((kind, "pending" if state == "unknown" else state) for kind, state in states)
+        return counted(self._rows.values())
+
+    def last_run(self, probe: str, target: str) -> float | None:
+        """Return the unix time of a target's last run, when there was one."""
+        row = self._rows.get((probe, target))
+        return row.last.at.timestamp() if row is not None and row.last is not None else None
 
     def last_runs(self) -> dict[Key, float]:
         """Return the unix time of each target's last run."""
@@ -106,9 +126,24 @@ class Live:
 
     def stale(self, now: datetime, slack_s: float = 60.0) -> list[Row]:
         """Return targets whose last run is longer ago than their interval, their time limits and some slack."""
-        return [
-            row
-            for row in self._rows.values()
-            if not row.plan.paused
-            and (row.last is None or (now - row.last.at).total_seconds() > row.plan.worst_case_s() + slack_s)
-        ]
+        return [row for row in self._rows.values() if _is_stale(row, now, slack_s)]
+
+    async def find_stale(self, now: datetime, slack_s: float = 60.0) -> list[Row]:
+        """Return what ``stale`` does, with turns for others in between."""
+        found: list[Row] = []
+        for rows in self.slices():
+            found += [row for row in rows if _is_stale(row, now, slack_s)]
+            await asyncio.sleep(0)
+        return found
+
+
+def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
+    """Return how many of these targets there are of each kind and state; who never ran is pending."""
+    states = ((row.plan.type, row.state) for row in rows)
+    return Counter((kind, "pending" if state == "unknown" else state) for kind, state in states)
+
+
+def _is_stale(row: Row, now: datetime, slack_s: float) -> bool:
+    if row.plan.paused:
+        return False
+    return row.last is None or (now - row.last.at).total_seconds() > row.plan.worst_case_s() + slack_s

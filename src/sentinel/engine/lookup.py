@@ -34,6 +34,10 @@ class Lookup:
         state = self._index.holding(key, {})
         return state.number if state is not None and state.active else None
 
+    def holding(self, key: str) -> Incident | None:
+        """Return the unfinished incident that has this signal, resolved ones included."""
+        return self._index.holding(key, {})
+
     def standing(self, prefix: str) -> list[str]:
         """Return the keys that begin so of all signals that active incidents believe to fail."""
         return [

@@ -22,7 +22,9 @@ from sentinel.probes.plan import ProbePlan
 
 Key = tuple[str, str]
 BATCH_MAX = 200  # Starts in one turn of the loop; the rest follow in the next, so that nothing else waits long.
-FIRST_RUNS_PER_S = 1_000
+# Three times the pace of ten thousand targets each minute: more would pile up where a run takes a millisecond, and what
+# is under way at once is memory that is never given back.
+FIRST_RUNS_PER_S = 500
 # Runs begin at multiples of this: a few together cost half of what they cost one by one, as each waking of an idle
 # process begins with cold caches. More than a few at once would delay each other.
 GRID_S = 0.05
@@ -60,7 +62,10 @@ Run = Callable[[ProbePlan, str], Coroutine[Any, Any, None]]
 
 
 class Scheduler:
-    """Starts runs when they are due. ``run`` never raises; ``skipped`` and ``lagged`` are told for the metrics."""
+    """Starts runs when they are due. ``run`` never raises; ``skipped`` and ``lagged`` are told for the metrics.
+
+    ``short`` says what the host has too little of to run a probe, which then waits for its next turn.
+    """
 
     def __init__(self, clock: Clock, run: Run, limits: Limits) -> None:
         self._clock = clock
@@ -68,6 +73,7 @@ class Scheduler:
         self._limits = limits
         self.skipped: Callable[[str], None] = lambda _reason: None
         self.lagged: Callable[[float], None] = lambda _seconds: None
+        self.short: Callable[[ProbePlan], str] = lambda _plan: ""
         self.progressed_at = clock.monotonic()
         self._entries: dict[Key, Entry] = {}
         self._heap: list[tuple[float, int, Entry]] = []
@@ -110,7 +116,7 @@ class Scheduler:
         due = phase = now + (_on_grid(share * plan.interval_s) - wall) % plan.interval_s
         if last_run_at is None or wall + (due - now) - last_run_at > plan.interval_s:
             due = min(due, now + _on_grid(share * min(plan.interval_s, max(1.0, fresh / FIRST_RUNS_PER_S))))
-        entry = Entry(plan, target, _host(target), phase, due)
+        entry = Entry(plan, target, host_of(target), phase, due)
         self._entries[(plan.name, target)] = entry
         self._push(entry)
 
@@ -154,6 +160,10 @@ class Scheduler:
                 _rest(entry)
             elif entry.host and self._hosts[entry.host] >= self._limits.per_host:
                 self._waiting.setdefault(entry.host, deque()).append(entry)
+            elif self.short(entry.plan):
+                entry.waits_since = None
+                self.skipped("budget")
+                _rest(entry)
             else:
                 self._start(entry)
 
@@ -261,7 +271,7 @@ def _share(name: str, target: str) -> float:
     return zlib.crc32(f"{name}\0{target}".encode()) / 2**32
 
 
-def _host(target: str) -> str:
+def host_of(target: str) -> str:
     """Return the host a target stands on, for the limit on each; empty when it names none."""
     rest = target.partition("://")[2] or target
     rest = rest.partition("/")[0].rpartition("@")[2]

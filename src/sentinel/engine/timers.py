@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import structlog
 
@@ -37,6 +38,11 @@ class Timers:
             still = set(self._desk.due(self._clock.now(), BATCH_MAX))
             if still.issuperset(due):  # Nothing was due, or nothing could be done about it: no need to hurry.
                 await asyncio.sleep(self._wait_s())
+
+    def soon(self, within: timedelta = timedelta(days=1)) -> bool:
+        """Tell whether an incident is to be woken before long."""
+        waking = self._desk.waking()
+        return waking is not None and waking[0] - self._clock.now() < within
 
     def _wait_s(self) -> float:
         waking = self._desk.waking()

@@ -106,15 +106,15 @@ async def body(request: web.Request, name: str) -> Any:
         raise Invalid(400, f'parsing {name} body from "" failed, because {error}') from error
 
 
-async def read_bounded(request: web.Request) -> bytes:
+async def read_bounded(request: web.Request, size_max_bytes: int = BODY_MAX_BYTES) -> bytes:
     """Read a body, however it is sent.
 
     Raises:
-        Problem: 413 it is larger than ``BODY_MAX_BYTES``, unpacked.
+        Problem: 413 it is larger than that, unpacked.
     """
     content = bytearray()
     async for piece in request.content.iter_any():
         content += piece
-        if len(content) > BODY_MAX_BYTES:
-            raise Problem(413, f"The body is larger than {BODY_MAX_BYTES // 1024 // 1024} MiB.")
+        if len(content) > size_max_bytes:
+            raise Problem(413, f"The body is larger than {size_max_bytes // 1024} KiB.")
     return bytes(content)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any, Final
 
 import msgspec
@@ -32,6 +33,7 @@ FIRES_FOR: Final = timedelta(days=30)
 NAME_MAX_CHARS: Final = 200
 TEXT_MAX_CHARS: Final = 16_384
 TAGS_MAX: Final = 50
+ENTITIES_MAX: Final = 20
 
 PRIORITY_OF: Final[dict[str, Priority]] = {
     "AVAILABILITY": "P2",
@@ -45,6 +47,13 @@ OVER: Final = "RESOLVED"
 STATES: Final = frozenset({"OPEN", "MERGED", OVER})
 # A placeholder that nothing was put in for: the notification that tries the set-up.
 _UNFILLED: Final = re.compile(r"\{[A-Za-z0-9]+\}")
+_BETWEEN: Final = re.compile(r"[ _-]")
+# Where Dynatrace is told that the body is no JSON it escapes nothing: a detail of several lines stands as it is.
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
+_TAG: Final = re.compile(r"<[^<>]*>")
+DETAILS: Final = ("problemdetailsjsonv2", "problemdetailsjson")
+STATE_OF: Final = {"OPEN": "OPEN", "CLOSED": OVER, OVER: OVER}
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}")
 
 
@@ -77,16 +86,45 @@ def read(content: str) -> dict[str, Any] | None:
         Problem: it is none.
     """
     try:
-        body = msgspec.json.decode(content)
+        body = msgspec.json.decode(_STRING.sub(_escaped, content))
     except (ValueError, RecursionError) as error:
         if re.search(r":\s*" + _UNFILLED.pattern, content):  # One that stands without quotes is no JSON.
             return None
         raise Problem(400, f"The body is no JSON: {one_line(str(error), NAME_MAX_CHARS)}.") from error
     if not isinstance(body, dict):
         raise Problem(422, "The body is no object; docs/dynatrace.md has a template.")
-    said = {name.replace(" ", "").replace("_", "").lower(): value for name, value in body.items()}
+    said = _completed({_BETWEEN.sub("", name).lower(): value for name, value in body.items()})
     named = (text(said, "state"), text(said, "pid", "problemid"))
     return None if any(_UNFILLED.fullmatch(one) for one in named) else said
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Write the controls in a text as JSON wants them."""
+    return _CONTROL.sub(lambda one: f"\\u{ord(one[0]):04x}", found[0])
+
+
+def _completed(said: dict[str, Any]) -> dict[str, Any]:
+    """Return what a notification says, and for what its template leaves out what the details in it say.
+
+    The details may also be all that a template has.
+    """
+    details = next((said[name] for name in DETAILS if isinstance(said.get(name), dict)), said)
+    named = {_BETWEEN.sub("", name).lower(): value for name, value in details.items()}
+    if not {"severitylevel", "impactlevel", "displayid"} & named.keys():
+        return said
+    given = {
+        "state": STATE_OF.get(text(named, "status").upper(), ""),
+        "pid": text(named, "problemid", "id"),
+        "problemid": text(named, "displayid", "displayname"),
+        "problemtitle": text(named, "title"),
+        "problemseverity": text(named, "severitylevel"),
+        "problemimpact": text(named, "impactlevel"),
+        "impactedentities": named.get("affectedentities") or named.get("impactedentities"),
+        "problemdetailsjsonv2": details,
+    }
+    if details is said:  # What stands there as `problemId` is the problem's own number, not the one that people see.
+        said = {name: value for name, value in said.items() if name != "problemid"}
+    return {**given, **{name: value for name, value in said.items() if value not in ("", None)}}
 
 
 def text(said: Mapping[str, Any], *names: str) -> str:
@@ -131,11 +169,18 @@ def _labels(said: Mapping[str, Any]) -> dict[str, str]:
     named = {
         "problem_severity": severity,
         "problem_impact": impact,
-        "entity": text(said, "impactedentitynames", "namesofimpactedentities", "impactedentity"),
+        "entity": text(said, "impactedentitynames", "namesofimpactedentities", "impactedentity") or _entities(said),
         "display_id": text(said, "problemid"),
     }
     tags = {**_tags(text(said, "tags")), **{name: one_line(value, NAME_MAX_CHARS) for name, value in named.items()}}
     return {"priority": priority, **{name: value for name, value in tags.items() if value}}
+
+
+def _entities(said: Mapping[str, Any]) -> str:
+    """Return the names of the entities that a list of them holds."""
+    listed = said.get("impactedentities")
+    entries = listed[:ENTITIES_MAX] if isinstance(listed, list) else []
+    return ", ".join(filter(None, (text(one, "name", "entityName") for one in entries if isinstance(one, dict))))
 
 
 def _tags(listed: str) -> dict[str, str]:
@@ -151,14 +196,16 @@ def _tags(listed: str) -> dict[str, str]:
 
 def _annotations(said: Mapping[str, Any]) -> dict[str, str]:
     detail = text(said, "problemdetailstext", "problemdetails", "problemdetailsmarkdown")
+    if not detail:
+        detail = unescape(_TAG.sub(" ", text(said, "problemdetailshtml")[:TEXT_MAX_CHARS]))
     told = {"summary": text(said, "problemtitle", "title"), "description": detail}
     return {name: shorten(value, TEXT_MAX_CHARS) for name, value in told.items() if value}
 
 
 def _begun_at(said: Mapping[str, Any]) -> datetime | None:
     """Return when the problem began, where the details say so, in milliseconds."""
-    details = said.get("problemdetailsjsonv2") or said.get("problemdetailsjson")
-    begun_ms = details.get("startTime") if isinstance(details, dict) else None
+    details: dict[str, Any] = next((said[name] for name in DETAILS if isinstance(said.get(name), dict)), {})
+    begun_ms = details.get("startTime") or details.get("starttime")
     if not isinstance(begun_ms, int) or begun_ms <= 0:
         return None
     try:

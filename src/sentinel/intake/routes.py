@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from sentinel.intake import alertmanager as am
-from sentinel.intake import dynatrace, mail_door, silences, sms, webhook
+from sentinel.intake import dynatrace, hooks, mail_door, pagerduty, pings, silences, sms, webhook
 from sentinel.intake.alertmanager import speaking
+from sentinel.intake.opsgenie import routes as opsgenie
 from sentinel.web.guard import Route
 
 API: Final = "/am/api/v2"
@@ -32,6 +33,10 @@ def routes() -> list[Route]:
         Route("POST", "/hooks/alertmanager", webhook.take, access="alerts"),
         Route("POST", "/hooks/dynatrace", dynatrace.take, access="problems"),
         Route("POST", "/api/v1/mail", mail_door.take),
+        Route("POST", "/hooks/{key}", hooks.take, access="anyone"),
+        *pagerduty.routes(),
+        *pings.routes(),
+        *opsgenie.routes(),
         *(Route(method, "/sms/{name}/reply", sms.reply, access="anyone") for method in ("GET", "POST")),
         *(Route(method, "/sms/{name}/receipt", sms.receipt, access="anyone") for method in ("GET", "POST")),
     ]

@@ -150,7 +150,7 @@ async def _put(context: Context, wanted: Silence, before: Silence | None, now: d
     if before is not None and can_update(before, wanted, now):
         # Clients send milliseconds back: what they did not mean to change stays as it was.
         starts_at = before.starts_at if before.starts_at <= now else wanted.starts_at
-        kept = replace(wanted, starts_at=starts_at, updated_at=now)
+        kept = replace(wanted, starts_at=starts_at, updated_at=now, origin=before.origin)
     else:
         if before is not None:
             await _expire(context, before)

@@ -31,7 +31,10 @@ def clean(text: str, max_chars: int) -> str:
 
     Each is replaced by U+FFFD, so that a reader sees that something was there (threats T17 and T35).
     """
-    lines = "".join(map(_harmless, text[: 2 * max_chars].replace("\r\n", "\n"))).split("\n")
+    text = text[: 2 * max_chars]
+    if text.isascii() and text.isprintable():  # As nearly always.
+        return shorten(text.strip(), max_chars)
+    lines = "".join(map(_harmless, text.replace("\r\n", "\n"))).split("\n")
     return shorten("\n".join(line.rstrip() for line in lines).strip(), max_chars)
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from sentinel.core.pings import NOTHING, Heard
+
 if TYPE_CHECKING:
     from sentinel.probes.net import Resolver, TargetPolicy
 
@@ -29,6 +31,13 @@ class Options(BaseModel):
     def targets(self) -> tuple[str, ...]:
         """Name each thing this probe looks at; one run, one track and one set of series a target."""
         raise NotImplementedError
+
+    def common(self) -> Self:
+        """Return what probes that differ only in their targets have in common: one of it will do for thousands.
+
+        A kind that gives back less than itself runs by ``sight.target`` alone.
+        """
+        return self
 
 
 class Failed(Exception):  # noqa: N818  a failing target is normal business
@@ -48,8 +57,10 @@ class Sight:
     ``phases`` maps a phase's name to seconds, summed when it is entered again. ``facts`` are lines for
     ``sentinel probe --debug``: what was sent and what came back, never a secret.
 
-    Kinds that judge dates read ``now``. Passive kinds read what they were told: ``heard_at`` is the last good call,
-    ``heard_fail`` what a call of failure said since then (empty when there was none), ``since`` when waiting began.
+    ``keep`` keeps a picture as evidence, and returns its name; empty when it could not be kept.
+
+    Kinds that judge dates read ``now``. Passive kinds read what they were told, ``heard``, and since when
+    somebody was there to hear it.
     """
 
     target: str
@@ -62,8 +73,8 @@ class Sight:
     started: float = field(default_factory=time.perf_counter)
     now: datetime = field(kw_only=True)
     since: datetime | None = None
-    heard_at: datetime | None = None
-    heard_fail: str = ""
+    heard: Heard = NOTHING
+    keep: Callable[[bytes], str] | None = None
     _facts: list[str | Callable[[], str]] = field(default_factory=list)
 
     @property
@@ -132,7 +143,10 @@ class ProbeKind:
 
     ``run`` raises ``Failed`` when the target is not well and returns when it is. The caller sets the time limit
     and cancels; ``run`` must leave nothing behind. ``phase_metric`` names the gauge that carries the phases.
-    ``functional`` kinds do what a user does (rule CLS-11). ``passive`` kinds are told, rather than run.
+    ``functional`` kinds do what a user does (rule CLS-11). ``passive`` kinds are told, rather than run. Kinds that are
+    ``at_home`` run in the daemon's own process: they start others, which must not be orphaned by a worker's end.
+    ``labels`` are those of every such probe, unless its configuration says otherwise. ``close`` gives back what
+    outlives a run: processes of the running loop.
     """
 
     name: str
@@ -142,3 +156,6 @@ class ProbeKind:
     phase_metric: str = ""
     functional: bool = False
     passive: bool = False
+    at_home: bool = False
+    labels: Labels = ()
+    close: Callable[[], Awaitable[None]] | None = None

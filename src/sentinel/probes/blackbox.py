@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -20,20 +19,32 @@ from sentinel.config.errors import ConfigError, Mistakes, Place
 from sentinel.config.nodes import Node, Scalar, Sequence, parse
 from sentinel.probes import kind as kind_of
 from sentinel.probes import net
-from sentinel.probes.base import Failed, ProbeKind, Sight
-from sentinel.probes.blackbox_modules import HttpSection, ModuleSection
-from sentinel.probes.help import PROBE_HELP
+from sentinel.probes.base import Failed, Limit, ProbeKind, Sight
+from sentinel.probes.blackbox_module import ModuleSection
+from sentinel.probes.blackbox_modules import LATER, HttpSection
+from sentinel.probes.blackbox_page import render
+from sentinel.probes.blackbox_told import PLAIN, History, Reply, Run, filled, modules_page, refusal, shown
 from sentinel.probes.http_message import Link
-from sentinel.probes.http_options import CONFIDENTIAL
+from sentinel.probes.http_message import link_of as web_link
+from sentinel.probes.websocket_handshake import link_of
 
 FILE_MAX_BYTES = 1 << 20
 TARGET_MAX_CHARS = 2048
+OPTIONS_KEPT_MAX = 4096  # A module.
 DEFAULT_MODULE = "http_2xx"
 DEFAULT_TIMEOUT_S = 120.0
 TIMEOUT_OFFSET_S = 0.5  # What is kept of Prometheus' own time limit for the way back.
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 # Any target will do to see whether a module's options hold together.
-EXAMPLES = {"http": "http://192.0.2.1/", "tcp": "192.0.2.1:80", "icmp": "192.0.2.1", "dns": "192.0.2.1"}
+EXAMPLES = {
+    "http": "http://192.0.2.1/",
+    "tcp": "192.0.2.1:80",
+    "icmp": "192.0.2.1",
+    "dns": "192.0.2.1",
+    "grpc": "192.0.2.1:80",
+    "unix": "/run/example.sock",
+    "websocket": "ws://192.0.2.1/",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +55,24 @@ class Module:
     kind: ProbeKind
     section: ModuleSection
     written: str
+    made: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def options(self, target: str, hostname: str = "") -> Any:
         """Return our probe's options for one target; files of secrets are read anew each time.
 
+        The same targets are asked for again and again, and to make options is a fifth of a probe: they are kept.
+
         Raises:
             ValueError: the target is none for this kind, or a file cannot be read; ``mistakes_of`` says it in words.
         """
-        return self.kind.options.model_validate(self.section.section.options(target, hostname))
+        found = self.made.get((target, hostname))
+        if found is None:
+            found = self.kind.options.model_validate(self.section.section.options(target, hostname))
+            if not self.section.section.reads_files:
+                self.made[target, hostname] = found
+                if len(self.made) > OPTIONS_KEPT_MAX:
+                    del self.made[next(iter(self.made))]
+        return found
 
 
 Modules = Mapping[str, Module]
@@ -92,7 +113,7 @@ def _read(text: str, file: str, mistakes: Mistakes) -> dict[str, Module]:
     for name, written in modules.items():
         try:
             section = ModuleSection.model_validate(written)
-            found[name] = Module(name, kind_of(section.prober), section, _shown(written))
+            found[name] = Module(name, kind_of(section.prober), section, shown(filled(written)))
             found[name].options(EXAMPLES[section.prober])
         except ValueError as error:
             for path, what, suggestion in mistakes_of(error):
@@ -111,6 +132,9 @@ def mistakes_of(error: ValueError) -> Iterator[tuple[tuple[Any, ...], str, str]]
         return
     for each in error.errors():
         path, kind = each["loc"], each["type"]
+        if kind == "extra_forbidden" and path[-1] in LATER:
+            yield path, f"`{path[-1]}` is known to blackbox_exporter, but not supported here", "take it out"
+            continue
         what = {"extra_forbidden": f"unknown key `{path[-1]}`", "missing": f"`{path[-1]}` is missing"} if path else {}
         yield path, what.get(kind, each["msg"]), str(each.get("ctx", {}).get("suggestion", ""))
 
@@ -138,19 +162,6 @@ def _place(node: Node, path: tuple[Any, ...]) -> Place:
     return place
 
 
-def _shown(tree: Any, indent: str = "") -> str:
-    """Write a module as YAML-like lines, what may be a secret hidden."""
-    lines = []
-    for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
-        label = f"{indent}{key}:" if isinstance(tree, dict) else f"{indent}-"
-        if isinstance(value, dict | list):
-            lines.append(f"{label}\n{_shown(value, indent + '  ')}")
-        else:
-            hidden = CONFIDENTIAL.search(str(key)) or key in {"body", "send"}
-            lines.append(f"{label} {'<secret>' if hidden and value else '' if value is None else value}\n")
-    return "".join(lines)
-
-
 @dataclass(frozen=True, slots=True)
 class Guarded(net.TargetPolicy):
     """The policy of a target that no configured probe has: only what ``/probe`` is allowed, at every hop."""
@@ -169,7 +180,7 @@ class Guarded(net.TargetPolicy):
             raise Failed("denied", f"{address} is not among the addresses that /probe may speak to")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What ``/probe`` needs of the daemon. ``configured`` are the targets of the configured probes."""
 
@@ -179,19 +190,17 @@ class Surroundings:
     allow: tuple[net.IPNetwork, ...]
     configured: frozenset[str]
     now: Callable[[], datetime]
+    history: History = field(default_factory=History)
 
+    @cached_property
+    def guarded(self) -> Guarded:
+        """The policy of what is not configured."""
+        return Guarded(self.policy.deny, self.policy.allow, self.allow)
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What to answer."""
-
-    status: int
-    text: str
-    content_type: str = "text/plain; version=0.0.4; charset=utf-8"
-
-
-def _refusal(status: int, text: str) -> Reply:
-    return Reply(status, f"{text}\n", "text/plain; charset=utf-8")
+    @cached_property
+    def web_targets(self) -> frozenset[str]:
+        """The web addresses among the configured targets, each in the one form it is sent in."""
+        return frozenset(str(Link.parse(each)) for each in self.configured if each.startswith(("http://", "https://")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,30 +218,36 @@ async def answer(query: Mapping[str, str], headers: Mapping[str, str], around: S
     name = query.get("module") or DEFAULT_MODULE
     module = around.modules.get(name)
     if module is None:
-        return _refusal(400, f'Unknown module "{name[:200]}"')
+        return refusal(400, f'Unknown module "{name[:200]}"')
     try:
         timeout_s = time_limit(headers, module)
     except ValueError as error:
-        return _refusal(500, f"Failed to parse timeout from Prometheus header: {error}")
+        return refusal(500, f"Failed to parse timeout from Prometheus header: {error}")
     target, hostname = unquote(query.get("target", "")), query.get("hostname", "")
     if not target:
-        return _refusal(400, "Target parameter is missing")
+        return refusal(400, "Target parameter is missing")
     if len(target) > TARGET_MAX_CHARS or len(hostname) > TARGET_MAX_CHARS:
-        return _refusal(400, f"Target or hostname is longer than {TARGET_MAX_CHARS} characters")
+        return refusal(400, f"Target or hostname is longer than {TARGET_MAX_CHARS} characters")
     if conflict := _conflict(module, hostname):
-        return _refusal(400, conflict)
+        return refusal(400, conflict)
     policy = around.policy
-    if not _is_configured(module, target, around.configured):
-        policy = Guarded(policy.deny, policy.allow, around.allow)
-        if refused := await _refused(module, target, replace(around, policy=policy)):
-            return _refusal(403, refused)
+    if not _is_configured(module, target, around):
+        policy = around.guarded
+        if refused := await _refused(module, target, around.resolver, policy):
+            return refusal(403, refused)
     began = time.perf_counter()
     sight = Sight(target, timeout_s, around.resolver, policy, now=around.now())
     failure = await probe(Asked(module, target, hostname, timeout_s), sight)
     metrics = render(module.kind, sight, failure is None, time.perf_counter() - began)
-    if query.get("debug") == "true":
-        return Reply(200, _debug(module, sight, failure, metrics), "text/plain; charset=utf-8")
-    return Reply(200, metrics)
+    number = around.history.next()
+    run = Run(number, module.name, module.kind.name, target, module.written, sight, failure, metrics)
+    around.history.add(run)
+    return Reply(200, run.debug(), PLAIN) if query.get("debug") == "true" else Reply(200, metrics)
+
+
+def config_page(around: Surroundings) -> Reply:
+    """Answer ``/config``: every module with its defaults, secrets hidden."""
+    return modules_page({name: module.written for name, module in around.modules.items()})
 
 
 def time_limit(headers: Mapping[str, str], module: Module) -> float:
@@ -265,31 +280,27 @@ def _conflict(module: Module, hostname: str) -> str:
     return ""
 
 
-def _is_configured(module: Module, target: str, configured: frozenset[str]) -> bool:
+def _is_configured(module: Module, target: str, around: Surroundings) -> bool:
     """Tell whether a configured probe looks at that very target."""
-    if target in configured:
+    if target in around.configured:
         return True
     if module.kind.name != "http":
         return False
     try:
-        return str(Link.parse(target if "://" in target else f"http://{target}")) in _web_targets(configured)
+        return str(web_link(target if "://" in target else f"http://{target}")) in around.web_targets
     except ValueError:
         return False
 
 
-@lru_cache(maxsize=4)
-def _web_targets(configured: frozenset[str]) -> frozenset[str]:
-    """Return the web addresses among the configured targets, each in the one form it is sent in."""
-    return frozenset(str(Link.parse(each)) for each in configured if each.startswith(("http://", "https://")))
-
-
-async def _refused(module: Module, target: str, around: Surroundings) -> str:
+async def _refused(module: Module, target: str, resolver: net.Resolver, policy: net.TargetPolicy) -> str:
     """Say why a target may not be probed; nothing when it may, or when the probe itself will say what is wrong."""
+    if module.kind.name == "unix":
+        return f"{target} is a socket of this machine, which only a configured probe may name"
     try:
         options = module.options(target)
         host = _host(module, options)
-        async with asyncio.timeout(DEFAULT_TIMEOUT_S):
-            around.policy.check(await around.resolver.resolve(host, options.ip_protocol))
+        with Limit(DEFAULT_TIMEOUT_S):
+            policy.check(await resolver.resolve(host, options.ip_protocol))
     except Failed as failure:
         return failure.detail if failure.reason == "denied" else ""
     except (ValueError, TimeoutError):
@@ -299,7 +310,9 @@ async def _refused(module: Module, target: str, around: Surroundings) -> str:
 
 def _host(module: Module, options: Any) -> str:
     if module.kind.name == "http":
-        return Link.parse(options.url).host
+        return web_link(options.url).host
+    if module.kind.name == "websocket":
+        return link_of(options.url).host
     where = options.server if module.kind.name == "dns" else options.target
     return str(getattr(where, "host", where))
 
@@ -312,52 +325,10 @@ async def probe(asked: Asked, sight: Sight) -> Failed | None:
         return Failed("target", "; ".join(what for _, what, _ in mistakes_of(error)))
     sight.target = options.targets()[0]
     try:
-        async with asyncio.timeout(asked.timeout_s):
+        with Limit(asked.timeout_s):
             await asked.module.kind.run(options, sight)
     except Failed as failure:
         return failure
     except TimeoutError:
         return Failed("timeout", f"no end within {asked.timeout_s:g} s")
     return None
-
-
-def render(kind: ProbeKind, sight: Sight, ok: bool, duration_s: float) -> str:
-    """Write what was seen in Prometheus' text format 0.0.4, the families in order, without labels of our own."""
-    samples = dict(sight.samples)
-    if kind.phase_metric:
-        samples |= {(kind.phase_metric, (("phase", phase),)): value for phase, value in sight.phases.items()}
-    samples["probe_success", ()] = float(ok)
-    samples["probe_duration_seconds", ()] = duration_s
-    samples["probe_timeout_seconds", ()] = sight.timeout_s
-    lines, last = [], ""
-    for (metric, labels), value in sorted(samples.items()):
-        if metric not in PROBE_HELP:
-            continue
-        if metric != last:
-            lines.append(f"# HELP {metric} {PROBE_HELP[metric]}\n# TYPE {metric} gauge\n")
-            last = metric
-        inner = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
-        lines.append(f"{metric}{{{inner}}} {_number(value)}\n" if inner else f"{metric} {_number(value)}\n")
-    return "".join(lines)
-
-
-def _escaped(text: str) -> str:
-    clean = text.encode("utf-8", "replace").decode("utf-8")
-    return clean.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-
-
-def _debug(module: Module, sight: Sight, failure: Failed | None, metrics: str) -> str:
-    """Write what blackbox_exporter's ``debug=true`` shows."""
-    begin = f"Beginning probe module={module.name} probe={module.kind.name} timeout_seconds={sight.timeout_s:g}"
-    end = "Probe succeeded" if failure is None else f"Probe failed reason={failure.reason}: {failure.detail}"
-    logs = "\n".join((begin, *sight.facts, end)).encode("utf-8", "replace").decode("utf-8")
-    return (
-        f"Logs for the probe:\n{logs}\n\n\n\nMetrics that would have been returned:\n{metrics}"
-        f"\n\n\nModule configuration:\n{module.written}"
-    )

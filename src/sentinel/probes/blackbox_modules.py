@@ -1,13 +1,14 @@
-"""The modules of a blackbox_exporter file, used as it is: what each section may hold, and our options for it."""
+"""The sections of a blackbox_exporter file, used as it is: what each may hold, and our options for it."""
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from sentinel.config.fields import Count, Duration, Flag, OneOrMany, Positive, Regex, Secret, quoted, wrong
+from sentinel.config.fields import Count, Flag, OneOrMany, Positive, Regex, Secret, quoted, wrong
 from sentinel.probes.expect import HeaderRule, HttpExpect, Status
 from sentinel.probes.net import IPAddress
 
@@ -35,19 +36,26 @@ Header = dict[str, Secret]
 
 
 class Section(BaseModel):
-    """The base of all sections. ``LATER`` names keys that blackbox_exporter has and Sentinel does not carry out."""
+    """The base of all sections."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _later(cls, value: Any) -> Any:
-        for key in value if isinstance(value, dict) else ():
-            if key in LATER:
-                raise wrong(f"`{key}` is known to blackbox_exporter, but not supported here", "take it out")
+    def _empty(cls, value: Any) -> Any:
         return {} if value is None else value
 
+    @cached_property
+    def reads_files(self) -> bool:
+        """Tell whether a secret stands in a file, which is read anew each time; those of TLS are named, not read."""
+        return any(
+            value.reads_files if isinstance(value, Section) else value is not None and name in SECRET_FILES
+            for name, value in self
+        )
 
+
+SECRET_FILES = frozenset({"username_file", "password_file", "credentials_file"})
+# What blackbox_exporter has and Sentinel does not carry out: refused where it stands, never passed over.
 LATER = frozenset(
     {
         "body_file", "http_headers", "fail_if_body_json_matches_cel", "fail_if_body_json_not_matches_cel",
@@ -92,7 +100,7 @@ class TlsConfig(Section):
         }
 
 
-def _secret_of(value: Secret | None, file: Path | None, what: str) -> Secret | None:
+def secret_of(value: Secret | None, file: Path | None, what: str) -> Secret | None:
     """Return a secret that is given in place or in a file.
 
     Raises:
@@ -118,8 +126,8 @@ class BasicAuth(Section):
 
     def options(self) -> dict[str, Any]:
         """Return our option of that name."""
-        user = _secret_of(Secret(self.username) if self.username else None, self.username_file, "username")
-        password = _secret_of(self.password, self.password_file, "password")
+        user = secret_of(Secret(self.username) if self.username else None, self.username_file, "username")
+        password = secret_of(self.password, self.password_file, "password")
         return {"username": user.reveal() if user else "", "password": password or Secret("")}
 
 
@@ -132,7 +140,7 @@ class Authorization(Section):
 
     def header(self) -> Secret:
         """Return the value of the header."""
-        credentials = _secret_of(self.credentials, self.credentials_file, "credentials")
+        credentials = secret_of(self.credentials, self.credentials_file, "credentials")
         return Secret(f"{self.type} {credentials.reveal() if credentials else ''}")
 
 
@@ -362,34 +370,3 @@ class DnsSection(Reach):
                 "additional": self.validate_additional_rrs.rules(),
             },
         }
-
-
-class ModuleSection(Section):
-    """One module: which prober, how long at most, and the sections, of which only the prober's counts."""
-
-    prober: Literal["http", "tcp", "icmp", "dns"]
-    timeout: Duration | None = None
-    http: HttpSection = HttpSection()
-    tcp: TcpSection = TcpSection()
-    icmp: IcmpSection = IcmpSection()
-    dns: DnsSection | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _prober(cls, value: Any) -> Any:
-        named = value.get("prober") if isinstance(value, dict) else None
-        if named in {"grpc", "unix", "websocket"}:
-            raise wrong(f"the prober `{named}` is known to blackbox_exporter, but not supported here")
-        return value
-
-    @model_validator(mode="after")
-    def _has_section(self) -> Self:
-        if self.prober == "dns" and self.dns is None:
-            raise wrong("the section `dns` is missing", "write `dns: {query_name: …}`")
-        return self
-
-    @property
-    def section(self) -> HttpSection | TcpSection | IcmpSection | DnsSection:
-        """The section of the prober."""
-        found: HttpSection | TcpSection | IcmpSection | DnsSection = getattr(self, self.prober)
-        return found

@@ -15,6 +15,8 @@ VALUE_MAX_CHARS: Final = 8192
 INPUT_MAX_CHARS: Final = 1 << 20
 
 FORMS = "write `css:input[name=token]@value`, `regex:id=(\\d+)`, `json:a.0.b`, `header:Location` or `cookie:NAME`"
+# Half a character, which JSON can spell, cannot be sent to anybody.
+UNFIT = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 ATTRIBUTE = re.compile(r"(.+)@([\w:-]+)", re.DOTALL)
 
 
@@ -36,7 +38,7 @@ class Capture(ReadsText):
         elif self._how == "css":
             found = ATTRIBUTE.fullmatch(self._rule)
             selector, self._attribute = (found[1], found[2]) if found else (self._rule, "")
-            self._rule = _xpath(selector)
+            self._rule = _selector(selector)
 
     @classmethod
     def read(cls, value: object) -> Capture:
@@ -56,21 +58,15 @@ class Capture(ReadsText):
         value: str = FINDERS[self._how](self, answer, cookies)
         if not value:
             raise Failed("capture", f"nothing is found by `{self._source}`")
-        if len(value) > VALUE_MAX_CHARS or re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
-            raise Failed("capture", f"what `{self._source}` finds is too long or holds control characters")
+        if len(value) > VALUE_MAX_CHARS or UNFIT.search(value):
+            raise Failed("capture", f"what `{self._source}` finds is too long, or holds what is no text")
         return value
 
     def _css(self, answer: Answer, _cookies: dict[str, str]) -> str:
-        from lxml import etree, html  # noqa: PLC0415  half of the kinds never need it
-
-        parser = html.HTMLParser(encoding="utf-8", no_network=True, huge_tree=False)
-        try:
-            page = html.document_fromstring(answer.text.encode("utf-8", "replace"), parser=parser)
-        except (etree.ParserError, etree.XMLSyntaxError) as error:
-            raise Failed("capture", "the page is not HTML") from error
-        for element in self._rule(page):
-            return str(element.get(self._attribute) or "") if self._attribute else element.text_content().strip()
-        return ""
+        element = self._rule.first(answer.page)
+        if element is None:
+            return ""
+        return str(element.get(self._attribute) or "") if self._attribute else str(element.text_content()).strip()
 
     def _regex(self, answer: Answer, _cookies: dict[str, str]) -> str:
         found = self._rule.search(answer.text)
@@ -101,12 +97,7 @@ FINDERS: dict[str, Any] = {
 }
 
 
-def _xpath(selector: str) -> Any:
-    """Compile a CSS selector."""
-    from cssselect import SelectorError  # noqa: PLC0415  half of the kinds never need it
-    from lxml.cssselect import CSSSelector  # noqa: PLC0415  as above
+def _selector(text: str) -> Any:
+    from sentinel.probes.css import Css  # noqa: PLC0415  half of the kinds never need it
 
-    try:
-        return CSSSelector(selector.strip(), translator="html")
-    except SelectorError as error:
-        raise wrong(f"{quoted(selector)} is not a CSS selector: {error}") from None
+    return Css(text)

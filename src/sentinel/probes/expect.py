@@ -151,6 +151,10 @@ class HttpExpect(BaseModel):
         return value
 
 
+# One for all probes that say nothing: pydantic would copy a default that holds a mapping for each of ten thousand.
+AS_USUAL = HttpExpect()
+
+
 def judge(expect: HttpExpect, answer: Answer) -> None:
     """Check all that an answer alone can show.
 
@@ -229,12 +233,22 @@ MISSING = object()
 INDEX = re.compile(r"[0-9]{1,7}")
 
 
+# What a tree of JSON takes in memory, from what it is written with, and how much it may take. Bodies of more than
+# 1 MiB come in only where the configuration lets them, and get as much more.
+JSON_COSTS_BYTES = {"[": 64, "{": 192, ",": 48, ":": 64}
+JSON_MAX_BYTES = 6 << 20
+JSON_TEXT_CHARS = 1 << 20
+
+
 def parse_json(text: str) -> Any:
     """Parse a foreign JSON text.
 
     Raises:
-        Failed: ``body`` it is none, or nested or numbered beyond reason.
+        Failed: ``body`` it is none, nested or numbered beyond reason, or would take more than ``JSON_MAX_BYTES``.
     """
+    size_bytes = sum(text.count(sign) * cost_bytes for sign, cost_bytes in JSON_COSTS_BYTES.items())
+    if size_bytes * JSON_TEXT_CHARS > JSON_MAX_BYTES * max(JSON_TEXT_CHARS, len(text)):
+        raise Failed("body", f"the JSON has too many values for a body of {len(text)} characters")
     try:
         return json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

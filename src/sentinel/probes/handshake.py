@@ -63,6 +63,23 @@ async def meet(sight: Sight, wire: Wire, options: TlsOptions, host: str, look_ag
     return _peer(session)
 
 
+async def secure(
+    sight: Sight, wire: Wire, options: TlsOptions, host: str, look_again: Dial | None = None, *, cert_days: int | None
+) -> None:
+    """Go on in TLS with a peer that must be trusted and whose certificates must last; what it shows is recorded first.
+
+    Raises:
+        Failed: ``tls`` it is not trusted, or nothing could be learnt of it; ``cert_days`` one of its certificates does
+            not last that many days; ``protocol``, ``connect`` as ``Wire`` does.
+    """
+    peer = await meet(sight, wire, options, host, look_again)
+    record(sight, options, peer, cipher=False)
+    if peer.error is not None:
+        raise Failed("tls", f"{wire.name} {why(peer.error)}") from peer.error
+    if cert_days is not None:
+        tlsinfo.check_days(sight, host, peer.chain, cert_days)
+
+
 def why(error: OSError) -> str:
     """Say in words why a handshake failed; a sentence without its subject."""
     if isinstance(error, ssl.SSLCertVerificationError):

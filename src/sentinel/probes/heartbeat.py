@@ -2,51 +2,112 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Self
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sentinel.config.fields import Duration, Secret, write_duration, wrong
+from sentinel.config.fields import Cron, Duration, Flag, OneOrMany, Secret, TimeZoneName, write_duration, wrong
+from sentinel.core.pings import Heard, Kind, Ping
 from sentinel.probes.base import Failed, Options, ProbeKind, Sight
 from sentinel.probes.tlsinfo import clean
 
 TOKEN_MIN_CHARS = 16
 EVERY_MIN = timedelta(seconds=1)
 SAID_MAX_CHARS = 200
+KEYWORDS_MAX = 20
+
+Due = Callable[[datetime], datetime]
+Keyword = Annotated[str, Field(min_length=1, max_length=200)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,100}$")]
+Words = Annotated[OneOrMany[Keyword], Field(max_length=KEYWORDS_MAX)]
+
+
+class Keywords(BaseModel):
+    """What a word in the body of a call says of the job; a body with none of them changes nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fail: Words = ()
+    success: Words = ()
+    start: Words = ()
+
+    def meaning(self, body: str) -> Kind:
+        """Return what a body says; a failure goes first."""
+        said: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+            ("fail", self.fail),
+            ("success", self.success),
+            ("start", self.start),
+        )
+        return next((kind for kind, words in said if any(word in body for word in words)), "log")
 
 
 class HeartbeatOptions(Options):
-    """The options of the heartbeat probe: the secret part of the address called, how often, how late at most."""
+    """The options of the heartbeat probe: the secret part of the address called, when calls are due, how late at most.
 
-    token: Secret
-    every: Duration
+    Calls are due ``every`` so often, or at the times of ``cron`` in a ``timezone``. A run that said that it began has
+    ``max_run`` to end, ``grace`` unless told.
+    """
+
+    token: Secret | None = None
+    slug: Slug | None = None
+    every: Duration | None = None
+    cron: Cron | None = None
+    timezone: TimeZoneName | None = None
     grace: Duration = timedelta(minutes=1)
+    max_run: Duration | None = None
+    post_only: Flag = False
+    keywords: Keywords | None = None
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        if len(self.token.reveal()) < TOKEN_MIN_CHARS:
+        if self.token is not None and len(self.token.reveal()) < TOKEN_MIN_CHARS:
             # Whoever knows it can keep the probe quiet; it is all there is to know.
             raise wrong(f"the token is shorter than {TOKEN_MIN_CHARS} characters", "take one from `uuidgen`")
-        if self.every < EVERY_MIN:
+        if (self.every is None) == (self.cron is None):
+            what = "`every` and `cron` exclude each other" if self.every else "it does not say when calls are due"
+            raise wrong(what, "write either `every: 1h` or `cron: 0 3 * * *`")
+        if self.every is not None and self.every < EVERY_MIN:
             raise wrong("`every` is shorter than a second")
+        if (self.cron is None) != (self.timezone is None):
+            raise wrong("`cron` and `timezone` go together", "write `timezone: Europe/Paris` beside `cron`")
         return self
+
+    @property
+    def limit(self) -> timedelta:
+        """How long a run may take."""
+        return self.max_run or self.grace
 
     def targets(self) -> tuple[str, ...]:
         """Name the one thing that is waited for."""
         return ("heartbeat",)
 
+    def due_after(self, moment: datetime) -> datetime:
+        """Return when the next call is due after one, grace not included."""
+        if self.cron is None or self.timezone is None:
+            return moment + (self.every or EVERY_MIN)
+        from cronsim import CronSim  # noqa: PLC0415  only those with a schedule need it
+
+        return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.timezone)))).astimezone(UTC)
+
+    def rhythm(self) -> str:
+        """Say when calls are due, for people."""
+        return f"{self.cron} {self.timezone}" if self.every is None else f"{write_duration(self.every)} apart"
+
 
 def overdue(
-    last_seen: datetime | None, since: datetime, every: timedelta, grace: timedelta, now: datetime
+    last_seen: datetime | None, since: datetime, due_after: Due, grace: timedelta, now: datetime
 ) -> timedelta | None:
     """Return how long ago the next call was due, grace included; None while it is in time.
 
     ``since`` is when we began to listen. What was due before that may have called while nobody was there to hear
     it, and what never called had no chance to yet: for both, waiting counts from then.
     """
-    heard = last_seen is not None and last_seen + every > since
-    late = now - ((last_seen if heard and last_seen else since) + every + grace)
+    due = due_after(last_seen) if last_seen is not None else since
+    late = now - ((due if due > since else due_after(since)) + grace)
     return late if late > timedelta(0) else None
 
 
@@ -54,18 +115,44 @@ async def run(options: HeartbeatOptions, sight: Sight) -> None:
     """Judge what was heard so far, as the caller put it into the sight.
 
     Raises:
-        Failed: ``late`` nobody called in time; ``failed`` the last call said so.
+        Failed: ``late`` nobody called in time; ``failed`` the last call said so; ``overtime`` a run does not end.
     """
-    if sight.heard_at is not None:
-        sight.gauge("probe_heartbeat_last_seen_timestamp_seconds", sight.heard_at.timestamp())
-    if sight.heard_fail:
-        raise Failed("failed", f"the last call reports a failure: {clean(sight.heard_fail, SAID_MAX_CHARS)}")
-    since = sight.since or sight.heard_at or sight.now
-    late = overdue(sight.heard_at, since, options.every, options.grace, sight.now)
+    heard = sight.heard
+    _measure(heard, sight)
+    if heard.failure:
+        raise Failed("failed", f"the last call reports a failure: {clean(heard.failure, SAID_MAX_CHARS)}")
+    if (endless := heard.overdue(options.limit, sight.now)) is not None:
+        rid, began = endless
+        named = f" {clean(rid, SAID_MAX_CHARS)}" if rid else ""
+        limit = write_duration(options.limit)
+        raise Failed("overtime", f"the run{named} that began at {_moment(began)} has not ended within {limit}")
+    if heard.running:  # It has called: what it does is under way, and in time.
+        return
+    since = sight.since or heard.at or sight.now
+    late = overdue(heard.at, since, options.due_after, options.grace, sight.now)
     if late is not None:
-        heard = f"the last was at {sight.heard_at:%Y-%m-%d %H:%M:%S} UTC" if sight.heard_at else "there never was one"
+        last = f"the last was at {_moment(heard.at)}" if heard.at else "there never was one"
         due = write_duration(timedelta(seconds=round(late.total_seconds())))
-        raise Failed("late", f"a call was due {due} ago ({write_duration(options.every)} apart); {heard}")
+        raise Failed("late", f"a call was due {due} ago ({options.rhythm()}); {last}")
 
 
-KIND = ProbeKind("heartbeat", HeartbeatOptions, run, frozenset({"late", "failed"}), passive=True)
+def _measure(heard: Heard, sight: Sight) -> None:
+    if heard.at is not None:
+        sight.gauge("probe_heartbeat_last_seen_timestamp_seconds", heard.at.timestamp())
+    if heard.ran_s is not None:
+        sight.gauge("probe_heartbeat_run_seconds", heard.ran_s)
+    if heard.running:
+        sight.gauge("probe_heartbeat_runs_under_way", len(heard.running))
+    for ping in heard.pings:
+        sight.fact(partial(_line, ping))
+
+
+def _line(ping: Ping) -> str:
+    return f"{_moment(ping.at)} {ping.kind} {clean(ping.body, SAID_MAX_CHARS)}".rstrip()
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+KIND = ProbeKind("heartbeat", HeartbeatOptions, run, frozenset({"late", "failed", "overtime"}), passive=True)

@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from sentinel.config.fields import OneOrMany, Url, wrong
 from sentinel.probes.base import Failed, ProbeKind, Sight
-from sentinel.probes.expect import REGEX_REASONS, HttpExpect, judge
+from sentinel.probes.expect import AS_USUAL, REGEX_REASONS, HttpExpect, judge
 from sentinel.probes.http_answer import AT_FIRST_0, REASONS, check_cert
 from sentinel.probes.http_fetch import Session
-from sentinel.probes.http_message import Request, link_of
+from sentinel.probes.http_message import LINKS_KEPT_MAX, Request, link_of
 from sentinel.probes.http_options import Payload, WebOptions, check_link
 from sentinel.probes.targets import TARGETS_MAX, check_targets
 
@@ -23,7 +23,7 @@ class HttpOptions(WebOptions, Payload):
     url: Url | None = None
     many: OneOrMany[Url] = Field((), alias="targets", max_length=TARGETS_MAX)
     method: Annotated[str, Field(pattern="^[A-Z]{1,20}$")] = ""
-    expect: HttpExpect = HttpExpect()
+    expect: HttpExpect = Field(default_factory=lambda: AS_USUAL)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -40,13 +40,17 @@ class HttpOptions(WebOptions, Payload):
         found = self._made.get(target)
         if found is None:
             found = self.request(self.method or self.usual_method, link_of(target), self)
-            if len(self._made) < TARGETS_MAX:
+            if len(self._made) < LINKS_KEPT_MAX:
                 self._made[target] = found
         return found
 
     @cached_property
     def _made(self) -> dict[str, Request]:
         return {}
+
+    def common(self) -> Self:
+        """Return these options without their addresses."""
+        return self.model_copy(update={"url": None, "many": ()})
 
     def targets(self) -> tuple[str, ...]:
         """Name each address."""

@@ -31,12 +31,13 @@ EARLY_S = 0.001  # A loop's clock counts milliseconds; libcurl asks again when i
 
 
 class TransferError(Exception):
-    """A transfer ended badly: libcurl's code and its sentence."""
+    """A transfer ended badly: libcurl's code and its sentence; ``errno`` is the system's word, where there is one."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.errno = 0
 
 
 class Engine:

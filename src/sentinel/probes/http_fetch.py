@@ -43,7 +43,8 @@ VERSIONS = {
     pycurl.CURL_HTTP_VERSION_2_0: "2.0",
     pycurl.CURL_HTTP_VERSION_3: "3.0",
 }
-PROXY_FAILED = 97  # CURLE_PROXY, which pycurl does not name.
+SHAKING_HANDS = "the TLS handshake"
+PROXY_FAILED, TOO_LARGE = 97, 100  # CURLE_PROXY and CURLE_TOO_LARGE, which pycurl does not name.
 UNTRUSTED = pycurl.E_PEER_FAILED_VERIFICATION
 REASONS = {
     pycurl.E_COULDNT_RESOLVE_PROXY: "dns",
@@ -52,6 +53,7 @@ REASONS = {
     PROXY_FAILED: "connect",
     pycurl.E_OPERATION_TIMEDOUT: "timeout",
     pycurl.E_FILESIZE_EXCEEDED: "size",
+    TOO_LARGE: "size",
     pycurl.E_SSL_CONNECT_ERROR: "tls",
     pycurl.E_SSL_CERTPROBLEM: "tls",
     pycurl.E_SSL_CIPHER: "tls",
@@ -157,9 +159,10 @@ class Session:
                 await self._look_again(hop)
             raise self._failure(hop, sink, error, waited) from error
         self._time(link, sink)
-        connected = self._curl.getinfo(pycurl.PRIMARY_IP)
-        same = connected == str(hop.peer) or ipaddress.ip_address(connected) == hop.peer
-        assert same, "only the checked address is spoken to"
+        if not self._settings.socket_path:
+            connected = self._curl.getinfo(pycurl.PRIMARY_IP)
+            same = connected == str(hop.peer) or ipaddress.ip_address(connected) == hop.peer
+            assert same, "only the checked address is spoken to"
         answer = self._answer(link, sink)
         status, version, size = answer.status, answer.version, len(answer.body)
         self._sight.fact(lambda: f"{request.method} {link.shown}: {status} over HTTP/{version}, {size} bytes")
@@ -187,6 +190,8 @@ class Session:
             elsewhere = {"server_name": None, "cert_file": None, "key_file": None}
             settings = replace(settings, tls=settings.tls.model_copy(update=elsewhere))
         host, address, through = request.link.host, None, None
+        if settings.socket_path:
+            return Hop(request, settings, sight.left_s() - MARGIN_S, None)
         if settings.proxy is None or not settings.proxy_resolves or net.literal(host) is not None:
             address = await net.find(sight, host, settings.prefer, fallback=settings.fallback)
         if settings.proxy is not None:
@@ -225,7 +230,7 @@ class Session:
         if not connect:
             return self._add("connecting", connect=total - lookup)
         if not ready:
-            return self._add("the TLS handshake", connect=connect - lookup, tls=total - connect)
+            return self._add(SHAKING_HANDS, connect=connect - lookup, tls=total - connect)
         spent = {"connect": connect - lookup, "tls": ready - connect}
         if not sink.begun:
             return self._add("the answer", **spent, processing=total - ready)
@@ -244,10 +249,16 @@ class Session:
         reason = REASONS.get(error.code, "protocol")
         if reason == "timeout":
             return Failed(reason, f"{link.shown}: nothing more after {self._sight.timeout_s:g} s, waiting for {waited}")
+        if error.code == pycurl.E_OUT_OF_MEMORY and waited == SHAKING_HANDS:
+            return Failed("tls", f"{link.shown}: its certificates are more than can be taken in")
+        if error.code == TOO_LARGE:
+            return Failed(reason, f"{link.shown}: a line of the head is larger than can be")
         if reason == "size":
             return Failed(reason, f"{link.shown}: the body is larger than {self._settings.body_max_bytes} bytes")
         if error.code == pycurl.E_COULDNT_CONNECT and (number := self._curl.getinfo(pycurl.OS_ERRNO)):
-            return Failed(reason, f"{link.shown}: {hop.peer} port {link.port}: {os.strerror(number)}")
+            error.errno = number
+            where = self._settings.socket_path or f"{hop.peer} port {link.port}"
+            return Failed(reason, f"{link.shown}: {where}: {os.strerror(number)}")
         return Failed(reason, f"{link.shown}: {tlsinfo.clean(error.text)}")
 
 

@@ -18,6 +18,7 @@ from sentinel.probes.tlscontext import TlsOptions
 CURVES = "X25519:P-256:P-384"  # The post-quantum share of libcurl's own list costs a sixth of a handshake.
 SHELF_MAX = 64
 OLD_TLS = frozenset({"TLSv1.0", "TLSv1.1"})
+TEXT = pycurl.INFOTYPE_TEXT
 HANDSHAKE = re.compile(rb"SSL connection using (\S+) / (\S+)")
 
 LOWEST = {
@@ -36,7 +37,7 @@ HIGHEST = {
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One request on its way: to which checked address, or through which checked proxy, within which time."""
+    """One request on its way, within which time: to which checked address, through which checked proxy or socket."""
 
     request: Request
     settings: Settings
@@ -65,7 +66,8 @@ class Handshake:
 
     def overhear(self, kind: int, text: bytes) -> None:
         """Take one line of that account; everything but the agreement is dropped."""
-        if kind == pycurl.INFOTYPE_TEXT and (found := HANDSHAKE.match(text)):
+        # There are sixty a request, which nobody wants: the cheap tests come first.
+        if kind == TEXT and text.startswith(b"SSL c") and (found := HANDSHAKE.match(text)):
             self.version, self.cipher = found[1].decode("ascii", "replace"), found[2].decode("ascii", "replace")
 
 
@@ -123,7 +125,9 @@ def _target(curl: Any, hop: Hop, handshake: Handshake) -> None:
     host = tls.server_name if tls.server_name and link.secure else link.host
     curl.setopt(pycurl.URL, str(link) if host == link.host else str(replace(link, host=host)))
     curl.setopt(pycurl.TIMEOUT_MS, max(1, int(hop.timeout_s * 1000)))
-    if hop.settings.proxy is None:
+    if hop.settings.socket_path:
+        curl.setopt(pycurl.UNIX_SOCKET_PATH, hop.settings.socket_path)
+    elif hop.settings.proxy is None:
         # CONNECT_TO and not RESOLVE: that one writes into a cache which all transfers of the loop share.
         curl.setopt(pycurl.CONNECT_TO, [f"::{_bracketed(hop.peer)}:{link.port}"])
     if link.secure:
@@ -142,7 +146,7 @@ def _connection(curl: Any, hop: Hop) -> None:
     curl.setopt(pycurl.FRESH_CONNECT, 1)
     curl.setopt(pycurl.FORBID_REUSE, 1)
     version = pycurl.CURL_HTTP_VERSION_2TLS if settings.http2 else pycurl.CURL_HTTP_VERSION_1_1
-    curl.setopt(pycurl.HTTP_VERSION, version)
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE if settings.only_http2 else version)
     if settings.proxy is None:
         curl.setopt(pycurl.PROXY, "")  # Nor one from the environment.
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 from sentinel import __version__
@@ -16,6 +16,7 @@ AGENT = f"Sentinel/{__version__}"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 URL_MAX_CHARS = 8192
 LINKS_KEPT_MAX = 16384
+HEADERS_KEPT_MAX = 1024
 
 # What a URL may hold as it stands; the rest is percent-encoded, as browsers do with what people type.
 URL_SAFE = "!#$%&'()*+,/:;=?@[]~-._|"
@@ -118,7 +119,7 @@ def _wire_host(host: str) -> str:
     return name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request. ``headers`` are as written by people; ``secret`` are those that another host must not get."""
 
@@ -128,25 +129,15 @@ class Request:
     secret: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
 
-    @cached_property
+    @property
     def cookie(self) -> bytes:
         """What is written of cookies; empty for nothing."""
-        return next((value.encode() for name, value in self.headers + self.secret if name.lower() == "cookie"), b"")
+        return _cookie(self.headers + self.secret)
 
-    @cached_property
+    @property
     def lines(self) -> list[bytes]:
-        """The headers as libcurl takes them, cookies aside."""
-        headers = {name: value for name, value in self.headers + self.secret if name.lower() != "cookie"}
-        named = {name.lower(): name for name in headers}
-        if "host" not in named:
-            headers["Host"] = self.link.authority  # Which the URL may not say, as it carries the TLS server name.
-        headers.setdefault(named.get("user-agent", "User-Agent"), AGENT)
-        if "connection" not in named:
-            headers["Connection"] = "close"
-        # An empty value is written with a semicolon; a colon alone takes away what libcurl adds of its own accord.
-        lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
-        lines += [f"{name}:" for name in ("Accept", "Content-Type", "Expect") if name.lower() not in named]
-        return [line.encode() for line in lines]
+        """The headers as libcurl takes them, cookies aside; whoever takes them changes nothing."""
+        return _lines(self.headers + self.secret, self.link.authority)
 
     def redirected(self, status: int, link: Link) -> Request:
         """Return the request that follows a redirect (RFC 9110, 15.4); 301 and 302 turn all but HEAD into GET."""
@@ -155,6 +146,27 @@ class Request:
         if self.link.trusts(link):
             return moved
         return replace(moved, secret=(), headers=tuple(pair for pair in moved.headers if pair[0].lower() != "host"))
+
+
+# Kept here and not in each request: of ten thousand that differ in their addresses, most say the same in their headers.
+@lru_cache(maxsize=HEADERS_KEPT_MAX)
+def _cookie(headers: tuple[tuple[str, str], ...]) -> bytes:
+    return next((value.encode() for name, value in headers if name.lower() == "cookie"), b"")
+
+
+@lru_cache(maxsize=HEADERS_KEPT_MAX)
+def _lines(said: tuple[tuple[str, str], ...], authority: str) -> list[bytes]:
+    headers = {name: value for name, value in said if name.lower() != "cookie"}
+    named = {name.lower(): name for name in headers}
+    if "host" not in named:
+        headers["Host"] = authority  # Which the URL may not say, as it carries the TLS server name.
+    headers.setdefault(named.get("user-agent", "User-Agent"), AGENT)
+    if "connection" not in named:
+        headers["Connection"] = "close"
+    # An empty value is written with a semicolon; a colon alone takes away what libcurl adds of its own accord.
+    lines = [f"{name}: {value}" if value else f"{name};" for name, value in headers.items()]
+    lines += [f"{name}:" for name in ("Accept", "Content-Type", "Expect") if name.lower() not in named]
+    return [line.encode() for line in lines]
 
 
 DEFAULT_TLS = TlsOptions()
@@ -195,6 +207,13 @@ class Answer:
         except LookupError:
             return self.body.decode("utf-8", "replace")
 
+    @cached_property
+    def page(self) -> Any:
+        """The body as the tree of a web page; raises ``Failed``, ``capture``, when it is none or beyond the limits."""
+        from sentinel.probes import css  # noqa: PLC0415  half of the kinds never need it
+
+        return css.parse(self.text)
+
     @property
     def length(self) -> int:
         """What Content-Length says; 0 where no body can be, -1 when nothing says it."""
@@ -219,3 +238,5 @@ class Settings:
     redirects_max: int = 10
     follow: bool = True
     downgrade: bool = False
+    only_http2: bool = False  # From the first byte, also where nothing is encrypted: what gRPC speaks.
+    socket_path: str = ""  # A stream socket of this machine to speak to, whatever host is named.

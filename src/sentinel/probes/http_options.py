@@ -41,6 +41,7 @@ def _check_headers(headers: dict[str, Secret]) -> dict[str, Secret]:
     return headers
 
 
+NO_HEADERS: dict[str, Secret] = {}  # One for all that have none; nobody changes it.
 Headers = Annotated[dict[str, Secret], Field(max_length=HEADERS_MAX), AfterValidator(_check_headers)]
 
 
@@ -51,6 +52,16 @@ class BasicAuth(BaseModel):
 
     username: str
     password: Secret = Secret("")
+
+
+def authorization(basic_auth: BasicAuth | None, bearer: Secret | None) -> dict[str, str]:
+    """Return the header that signs a request, or none."""
+    if bearer is not None:
+        return {"Authorization": f"Bearer {bearer.reveal()}"}
+    if basic_auth is None:
+        return {}
+    pair = f"{basic_auth.username}:{basic_auth.password.reveal()}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"}
 
 
 class Payload(BaseModel):
@@ -98,7 +109,7 @@ def check_link(text: str) -> None:
 class WebOptions(HostOptions):
     """How to speak to web servers, whatever is asked of them."""
 
-    headers: Headers = Field({})
+    headers: Headers = Field(default_factory=lambda: NO_HEADERS)
     basic_auth: BasicAuth | None = None
     bearer: Secret | None = None
     follow_redirects: Flag = True
@@ -146,8 +157,8 @@ class WebOptions(HostOptions):
         lines = {name.lower(): (name, value.reveal()) for name, value in given}
         if content_type:
             lines.setdefault("content-type", ("Content-Type", content_type))
-        if authorization := self._authorization():
-            lines.setdefault("authorization", ("Authorization", authorization))
+        for name, value in authorization(self.basic_auth, self.bearer).items():
+            lines.setdefault(name.lower(), (name, value))
         secret = {name for name in lines if CONFIDENTIAL.search(name)}
         return Request(
             method,
@@ -156,14 +167,6 @@ class WebOptions(HostOptions):
             tuple(line for name, line in lines.items() if name in secret),
             body,
         )
-
-    def _authorization(self) -> str:
-        if self.bearer is not None:
-            return f"Bearer {self.bearer.reveal()}"
-        if self.basic_auth is None:
-            return ""
-        pair = f"{self.basic_auth.username}:{self.basic_auth.password.reveal()}"
-        return f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
 
 
 @lru_cache(maxsize=SETTINGS_KEPT_MAX)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 HEADERS_MAX = 256
 HEADERS_MAX_BYTES = 64 << 10
+# Each part of a body costs as much as a kilobyte does: no server sends thousands of them a few bytes at a time.
+CHUNKS_MAX = 20_000
+CHUNK_MIN_BYTES = 16  # On average, beyond that number.
 
 FIELD = re.compile(r"^([^:\r\n]*):([^\r\n]*)", re.MULTILINE)
 FOLDED = re.compile(r"\r?\n[ \t]+")  # A line that begins with a space goes on with the one before.
@@ -23,6 +26,7 @@ class Sink:
     refused: tuple[str, str] | None = None
     lines: list[bytes] = field(default_factory=list)
     line_bytes: int = 0
+    chunks: int = 0
 
     def header(self, line: bytes) -> int:
         """Take one header line."""
@@ -38,6 +42,10 @@ class Sink:
         """Take a part of the body."""
         room_bytes = self.body_max_bytes - len(self.body)
         self.body += chunk[:room_bytes]
+        self.chunks += 1
+        if self.chunks > CHUNKS_MAX and len(self.body) < self.chunks * CHUNK_MIN_BYTES:
+            self.refused = ("protocol", f"the body comes in more than {CHUNKS_MAX} parts of a few bytes")
+            return REFUSE
         if len(chunk) > room_bytes:
             self.refused = ("size", f"the body is larger than {self.body_max_bytes} bytes")
             return REFUSE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -107,13 +106,11 @@ async def run(options: IcmpOptions, sight: Sight) -> None:
     """
     sight.phases.update(resolve=0.0, setup=0.0, rtt=0.0)
     address = await options.find(sight, sight.target)
-    with ExitStack() as held:
-        with sight.phase("setup"):
-            lent = held.enter_context(
-                pinger(address, dont_fragment=options.dont_fragment, source=options.source_ip_address)
-            )
+    with sight.phase("setup"):
+        lent = pinger(address, dont_fragment=options.dont_fragment, source=options.source_ip_address)
+    with lent:
         outcome = await _send_all(options, sight, address, lent)
-        raw = lent.raw
+    raw = lent.raw
     sight.phases["rtt"] = outcome.rtt_s
     sight.value = outcome.loss_percent / 100.0
     sight.fact(lambda: f"{'raw' if raw else 'datagram'} socket, {options.size} bytes of payload")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sentinel.probes.net import IPAddress
 
@@ -34,8 +34,7 @@ TROUBLES_6 = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(NamedTuple):
     """A reply: who is answered, which number, and what the payload was."""
 
     identity: int
@@ -55,7 +54,7 @@ def decode(packet: bytes, version: int, *, with_header: bool) -> Echo | None:
         stripped = _after_ipv4(packet)
         if stripped is None:
             return None
-        packet = stripped[0]
+        packet = stripped
     if len(packet) < HEADER.size:
         return None
     kind, code, _, identity, sequence = HEADER.unpack_from(packet)
@@ -66,28 +65,25 @@ def decode(packet: bytes, version: int, *, with_header: bool) -> Echo | None:
 
 def checksum(data: bytes) -> int:
     """Return the Internet checksum (RFC 1071)."""
-    if len(data) % 2:
-        data += b"\0"
-    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    number = int.from_bytes(data + b"\0" if len(data) % 2 else data, "big")
+    # Words added with their carries are the whole as one number, modulo 0xFFFF: one division instead of a loop.
+    return ~(number % 0xFFFF or (0xFFFF if number else 0)) & 0xFFFF
 
 
-def _after_ipv4(packet: bytes) -> tuple[bytes, IPAddress] | None:
-    """Return what an IPv4 packet of ICMP carries, and where it was going."""
+def _after_ipv4(packet: bytes) -> bytes | None:
+    """Return what an IPv4 packet of ICMP carries."""
     if len(packet) < 20 or packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_ICMP:
         return None
     length = (packet[0] & 0x0F) * 4
     if length < 20 or len(packet) < length:
         return None
-    return packet[length:], ipaddress.IPv4Address(packet[16:20])
+    return packet[length:]
 
 
-def _after_ipv6(packet: bytes) -> tuple[bytes, IPAddress] | None:
+def _after_ipv6(packet: bytes) -> bytes | None:
     if len(packet) < IPV6_HEADER_BYTES or packet[0] >> 4 != 6 or packet[6] != socket.IPPROTO_ICMPV6:
         return None
-    return packet[IPV6_HEADER_BYTES:], ipaddress.IPv6Address(packet[24:40])
+    return packet[IPV6_HEADER_BYTES:]
 
 
 def _trouble(quote: bytes, version: int, kind: int, code: int) -> Echo | None:
@@ -96,12 +92,13 @@ def _trouble(quote: bytes, version: int, kind: int, code: int) -> Echo | None:
     if kind not in ((UNREACHABLE_4, TIME_EXCEEDED_4) if four else (UNREACHABLE_6, TOO_BIG_6, TIME_EXCEEDED_6)):
         return None
     inner = _after_ipv4(quote) if four else _after_ipv6(quote)
-    if inner is None or len(inner[0]) < HEADER.size:
+    if inner is None or len(inner) < HEADER.size:
         return None
-    kind_inside, _, _, identity, sequence = HEADER.unpack_from(inner[0])
+    kind_inside, _, _, identity, sequence = HEADER.unpack_from(inner)
     if kind_inside != (ECHO_4 if four else ECHO_6):
         return None
-    return Echo(identity, sequence, b"", spoken_trouble(version, kind, code), inner[1])
+    about = ipaddress.IPv4Address(quote[16:20]) if four else ipaddress.IPv6Address(quote[24:40])
+    return Echo(identity, sequence, b"", spoken_trouble(version, kind, code), about)
 
 
 def spoken_trouble(version: int, kind: int, code: int) -> str:

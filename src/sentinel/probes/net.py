@@ -207,6 +207,12 @@ def literal(host: str) -> IPAddress | None:
         return None
 
 
+@lru_cache(maxsize=HOSTS_KEPT_MAX)
+def spelled(address: IPAddress) -> str:
+    """Return an address as text, which for one that is spoken to again and again need not be worked out anew."""
+    return str(address)
+
+
 def family_of(address: IPAddress) -> Family:
     """Return the family of an address."""
     return "ip4" if address.version == 4 else "ip6"
@@ -219,8 +225,12 @@ UNKNOWN: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {
 
 
 @lru_cache(maxsize=HOSTS_KEPT_MAX)
-def _hash(address: IPAddress) -> float:
-    return float(fnv1_32(address.packed))
+def _known(address: IPAddress) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Return the samples that an address stands for."""
+    return {
+        ("probe_ip_protocol", ()): float(address.version),
+        ("probe_ip_addr_hash", ()): float(fnv1_32(address.packed)),
+    }
 
 
 async def find(sight: Sight, host: str, prefer: Family = "ip4", *, fallback: bool = True) -> IPAddress:
@@ -229,15 +239,16 @@ async def find(sight: Sight, host: str, prefer: Family = "ip4", *, fallback: boo
     Raises:
         Failed: ``dns`` there is no address; ``denied`` it is not to be spoken to.
     """
-    sight.samples |= UNKNOWN
+    samples = sight.samples
+    samples |= UNKNOWN
     before_s, begin = sight.phases.get("resolve", 0.0), time.perf_counter()
     try:
         address = await sight.resolver.resolve(host, prefer, fallback=fallback)
     finally:
         took_s = time.perf_counter() - begin
         sight.phases["resolve"] = before_s + took_s
-        sight.samples["probe_dns_lookup_time_seconds", ()] = took_s
-    sight.samples |= {("probe_ip_protocol", ()): float(address.version), ("probe_ip_addr_hash", ()): _hash(address)}
+        samples["probe_dns_lookup_time_seconds", ()] = took_s
+    samples |= _known(address)
     sight.fact(lambda: f"{host} is at {address}")
     sight.policy.check(address)
     return address
@@ -256,7 +267,7 @@ async def open_socket(sight: Sight, address: IPAddress, port: int, source: IPAdd
         if source is not None:
             connection.bind((str(source), 0))
         with sight.phase("connect"):
-            await _connect(connection, (str(address), port))
+            await _connect(connection, (spelled(address), port))
     except OSError as error:
         connection.close()
         why = os.strerror(error.errno) if error.errno else str(error)

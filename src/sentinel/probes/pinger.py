@@ -1,7 +1,8 @@
 """The ICMP engine: one socket per family, shared by all pings under way, and a decoder that believes nothing.
 
 A datagram socket where net.ipv4.ping_group_range lets us have one, a raw one elsewhere. The kernel stamps what comes
-in, so that a busy event loop does not spoil a round-trip time.
+in, so that a busy event loop does not spoil a round-trip time. A socket outlives its last user for a moment: opening
+one, and above all switching the kernel's time stamps on and off, costs more than a ping.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import NamedTuple, Self
 
 from sentinel.probes.base import Failed
+from sentinel.probes.icmp_filter import only_ours
 from sentinel.probes.icmp_packet import (
     ECHO_4,
     ECHO_6,
@@ -32,7 +34,7 @@ from sentinel.probes.icmp_packet import (
     decode,
     spoken_trouble,
 )
-from sentinel.probes.net import IPAddress, family_of, literal
+from sentinel.probes.net import IPAddress, literal, spelled
 
 COOKIE_BYTES = 16
 SIZE_MAX_BYTES = 65_507
@@ -43,6 +45,8 @@ IN_FLIGHT_MAX_PACKETS = 16_384
 RECEIVE_BUFFER_BYTES = 1024 * 1024
 SEND_AGAIN_S = 0.005
 SEND_TRIES = 4
+LINGER_S = 2.0
+COOKIES_DRAWN = 256  # At once: each draw is a call of the kernel.
 
 # Linux numbers that Python's socket module does not name.
 SO_TIMESTAMPNS = 35
@@ -52,8 +56,7 @@ SOL_RAW, ICMP_FILTER, ICMP6_FILTER = 255, 1, 1
 ANCILLARY_BYTES = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What became of one packet: its round-trip time, or the trouble a router or the kernel told of."""
 
     rtt_s: float
@@ -77,22 +80,62 @@ class _Flight:
     sent_ns: int
     sent_s: float
     answer: asyncio.Future[Reply | None] = field(repr=False)
+    refused: OSError | None = None
+
+
+class _Socket(socket.socket):
+    """A socket that goes quietly with a loop that ends while it lingers."""
+
+    def __del__(self) -> None:
+        super(socket.socket, self).close()  # Which also bears with one that was never opened.
 
 
 class Pinger:
-    """One socket and the packets under way on it. Get one with ``pinger``."""
+    """One socket and the packets under way on it. Get one with ``pinger``; who uses it does so in a ``with`` block."""
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
         self._four = lane.version == 4
         self._loop = asyncio.get_running_loop()
         self._identity = secrets.randbelow(1 << 16)
+        self._sequence = self._identity
+        self._cookies: list[bytes] = []
         self._flights: dict[int, _Flight] = {}
+        self._buffer = bytearray(PACKET_MAX_BYTES)
+        self._users = 0
+        self._idle_since_s = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._socket, self.raw = _open(lane)
+        if self.raw:
+            only_ours(self._socket, lane.version, self._identity)
         self._loop.add_reader(self._socket.fileno(), self._take_in)
+
+    def __enter__(self) -> Self:
+        self._users += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._users -= 1
+        if not self._users:
+            self._idle_since_s = self._loop.time()
+            if self._timer is None:  # One that runs looks again itself: most sockets are soon used anew.
+                self._timer = self._loop.call_later(LINGER_S, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        self._timer = None
+        if self._users:
+            return
+        left_s = self._idle_since_s + LINGER_S - self._loop.time()
+        if left_s > 0:
+            self._timer = self._loop.call_later(left_s, self._close_if_idle)
+        else:
+            self.close()
 
     def close(self) -> None:
         """Give the socket back."""
+        _shared.pop((self._loop, self._lane), None)
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
 
@@ -103,13 +146,14 @@ class Pinger:
             Failed: ``unreachable`` or ``size``, the kernel refuses to send it; ``overload`` too many are under way.
         """
         sequence = self._free_number()
-        cookie = secrets.token_bytes(COOKIE_BYTES)
-        payload = (cookie * (size // COOKIE_BYTES + 1))[:size]
+        payload = (self._cookie() * (size // COOKIE_BYTES + 1))[:size]
         flight = _Flight(address, payload, 0, 0.0, self._loop.create_future())
         self._flights[sequence] = flight
         late = self._loop.call_at(answer_by, self._give_up, flight)
         try:
-            await self._send(flight, self._packet(sequence, payload), hops)
+            packet, refusals = self._packet(sequence, payload), 0
+            while not (flight.answer.done() or self._send(flight, packet, hops)):
+                refusals = await self._after_refusal(flight, refusals)
             return await flight.answer
         finally:
             late.cancel()
@@ -120,11 +164,19 @@ class Pinger:
             flight.answer.set_result(None)
 
     def _free_number(self) -> int:
+        """Return a number that no packet under way has; it need not be a secret, as the cookie is one."""
         if len(self._flights) >= IN_FLIGHT_MAX_PACKETS:
             raise Failed("overload", f"{IN_FLIGHT_MAX_PACKETS} packets are under way already")
-        while (number := secrets.randbelow(1 << 16)) in self._flights:
-            pass
+        number = self._sequence = (self._sequence + 1) & 0xFFFF
+        while number in self._flights:
+            number = self._sequence = (number + 1) & 0xFFFF
         return number
+
+    def _cookie(self) -> bytes:
+        if not self._cookies:
+            drawn = secrets.token_bytes(COOKIE_BYTES * COOKIES_DRAWN)
+            self._cookies = [drawn[at : at + COOKIE_BYTES] for at in range(0, len(drawn), COOKIE_BYTES)]
+        return self._cookies.pop()
 
     def _packet(self, sequence: int, payload: bytes) -> bytes:
         """Make an echo request; the kernel fills in the identity of datagram sockets, and IPv6's checksum."""
@@ -134,42 +186,51 @@ class Pinger:
             return blank
         return HEADER.pack(kind, 0, checksum(blank), self._identity, sequence) + payload
 
-    async def _send(self, flight: _Flight, packet: bytes, hops: int | None) -> None:
-        level, name = (socket.IPPROTO_IP, socket.IP_TTL) if self._four else (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)
-        ancillary = [] if hops is None else [(level, name, struct.pack("@i", hops))]
-        refusals = 0
-        while not flight.answer.done():
-            flight.sent_s = time.perf_counter()
-            flight.sent_ns = time.time_ns()
-            try:
-                self._socket.sendmsg([packet], ancillary, 0, (str(flight.address), 0))
-            except (BlockingIOError, InterruptedError):
-                await asyncio.sleep(SEND_AGAIN_S)  # The buffer is full: others send too.
-            except OSError as error:
-                if error.errno == errno.ENOBUFS:
-                    await asyncio.sleep(SEND_AGAIN_S)
-                    continue
-                # A socket tells of the trouble of an earlier packet, maybe another's, when the next one is sent.
-                self._take_errors()
-                refusals += 1
-                if refusals < SEND_TRIES:
-                    continue
-                if error.errno == errno.EMSGSIZE:
-                    raise Failed("size", f"{flight.address}: the packet is too big for the way there") from error
-                raise Failed("unreachable", f"{flight.address}: {(error.strerror or str(error)).lower()}") from error
+    def _send(self, flight: _Flight, packet: bytes, hops: int | None) -> bool:
+        """Hand a packet to the kernel; tell whether it took it, with its refusal in ``flight.refused``."""
+        flight.sent_s = time.perf_counter()
+        flight.sent_ns = time.time_ns()
+        try:
+            if hops is None:
+                self._socket.sendto(packet, (spelled(flight.address), 0))
             else:
-                return
+                level = socket.IPPROTO_IP if self._four else socket.IPPROTO_IPV6
+                name = socket.IP_TTL if self._four else socket.IPV6_HOPLIMIT
+                ancillary = [(level, name, struct.pack("@i", hops))]
+                self._socket.sendmsg([packet], ancillary, 0, (spelled(flight.address), 0))
+        except OSError as error:
+            flight.refused = error
+            return False
+        return True
+
+    async def _after_refusal(self, flight: _Flight, refusals: int) -> int:
+        """Wait when the kernel's buffer is full; return how often it has refused the packet for another reason.
+
+        Raises:
+            Failed: ``unreachable`` or ``size``, too often.
+        """
+        error = flight.refused
+        if error is None or isinstance(error, BlockingIOError | InterruptedError) or error.errno == errno.ENOBUFS:
+            await asyncio.sleep(SEND_AGAIN_S)  # The buffer is full: others send too.
+            return refusals
+        # A socket tells of the trouble of an earlier packet, maybe another's, when the next one is sent.
+        self._take_errors()
+        if refusals + 1 < SEND_TRIES:
+            return refusals + 1
+        if error.errno == errno.EMSGSIZE:
+            raise Failed("size", f"{flight.address}: the packet is too big for the way there") from error
+        raise Failed("unreachable", f"{flight.address}: {(error.strerror or str(error)).lower()}") from error
 
     def _take_in(self) -> None:
         """Read what came, at most 64 packets a turn, and then what the kernel has to complain of."""
         for _ in range(BURST_MAX_PACKETS):
             try:
-                packet, ancillary, _, sender = self._socket.recvmsg(PACKET_MAX_BYTES, ANCILLARY_BYTES)
+                size, ancillary, _, sender = self._socket.recvmsg_into([self._buffer], ANCILLARY_BYTES)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 break  # An error of some earlier packet: the queue below has the whole story.
-            self._match(packet, ancillary, sender[0].partition("%")[0])
+            self._match(bytes(self._buffer[:size]), ancillary, sender[0].partition("%")[0])
         self._take_errors()
 
     def _match(self, packet: bytes, ancillary: list[tuple[int, int, bytes]], sender: str) -> None:
@@ -209,7 +270,7 @@ class Pinger:
                 flight.answer.set_result(Reply(0.0, None, trouble))
 
 
-def _open(lane: Lane) -> tuple[socket.socket, bool]:
+def _open(lane: Lane) -> tuple[_Socket, bool]:
     """Open a datagram socket, or a raw one where the system refuses it.
 
     Raises:
@@ -219,7 +280,7 @@ def _open(lane: Lane) -> tuple[socket.socket, bool]:
     protocol = socket.IPPROTO_ICMP if lane.version == 4 else socket.IPPROTO_ICMPV6
     for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
         try:
-            made = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
+            made = _Socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
         except PermissionError:
             continue
         except OSError as error:
@@ -265,14 +326,15 @@ def _read_ancillary(ancillary: list[tuple[int, int, bytes]]) -> tuple[int | None
     """Return the kernel's time stamp in nanoseconds of Unix time, and the hop limit the packet had left."""
     stamp_ns = hop_limit = None
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) >= 2 * struct.calcsize("@l"):
-            seconds, rest_ns = struct.unpack_from("@ll", data)
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS and len(data) >= _TIME.size:
+            seconds, rest_ns = _TIME.unpack_from(data)
             stamp_ns = seconds * 1_000_000_000 + rest_ns
-        elif (level, kind) in _HOP_LIMITS and len(data) >= struct.calcsize("@i"):
-            (hop_limit,) = struct.unpack_from("@i", data)
+        elif (level, kind) in _HOP_LIMITS and len(data) >= _NUMBER.size:
+            (hop_limit,) = _NUMBER.unpack_from(data)
     return stamp_ns, hop_limit
 
 
+_TIME, _NUMBER = struct.Struct("@ll"), struct.Struct("@i")
 _HOP_LIMITS = {(socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
 _ERRORS = {(socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)}
 _EXTENDED_ERROR = struct.Struct("@IBBBBII")
@@ -298,32 +360,22 @@ def _round_trip_s(flight: _Flight, stamp_ns: int | None) -> float:
     return by_kernel_s if 0.0 <= by_kernel_s <= by_loop_s else by_loop_s
 
 
-@dataclass(slots=True)
-class _Shared:
-    pinger: Pinger
-    users: int = 0
+_shared: dict[tuple[asyncio.AbstractEventLoop, Lane], Pinger] = {}
+LANES = {4: Lane(4), 6: Lane(6)}
 
 
-_shared: dict[tuple[asyncio.AbstractEventLoop, Lane], _Shared] = {}
-
-
-@contextmanager
-def pinger(address: IPAddress, *, dont_fragment: bool = False, source: IPAddress | None = None) -> Iterator[Pinger]:
-    """Lend the pinger for an address; all who hold one of a kind share its socket, and the last closes it.
+def pinger(address: IPAddress, *, dont_fragment: bool = False, source: IPAddress | None = None) -> Pinger:
+    """Lend the pinger for an address; all who hold one of a kind share its socket, which goes some time after the last.
 
     Raises:
         Failed: ``permission`` the system refuses both kinds of socket, ``unreachable`` the source is not ours.
     """
-    version = 4 if family_of(address) == "ip4" else 6
-    key = (asyncio.get_running_loop(), Lane(version, dont_fragment, str(source or "")))
-    shared = _shared.get(key)
-    if shared is None:
-        shared = _shared[key] = _Shared(Pinger(key[1]))
-    shared.users += 1
-    try:
-        yield shared.pinger
-    finally:
-        shared.users -= 1
-        if not shared.users:
-            del _shared[key]
-            shared.pinger.close()
+    plain = not dont_fragment and source is None
+    lane = LANES[address.version] if plain else Lane(address.version, dont_fragment, str(source or ""))
+    key = (asyncio.get_running_loop(), lane)
+    found = _shared.get(key)
+    if found is None:
+        for gone in [key for key in _shared if key[0].is_closed()]:  # A loop that ended while its socket lingered.
+            del _shared[gone]
+        found = _shared[key] = Pinger(lane)
+    return found

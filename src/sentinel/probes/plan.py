@@ -33,7 +33,10 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class ProbePlan:
-    """One configured probe. ``fingerprint`` changes when, and only when, anything that a run depends on does."""
+    """One configured probe. ``fingerprint`` changes when, and only when, anything that a run depends on does.
+
+    So many failing targets as ``quorum`` says count as all of them; 0 asks for all.
+    """
 
     name: str
     type: str
@@ -44,6 +47,7 @@ class ProbePlan:
     fingerprint: str
     confirm: Confirm = Confirm()
     recover_need: int = 2
+    quorum: int = 0
     service: str = ""
     title: str = ""
     site: str = "local"

@@ -42,6 +42,7 @@ class Readiness:
         ready = asyncio.get_running_loop().create_future()
 
         def settle(_descriptor: int, _events: int) -> None:
+            self.forget(descriptor)  # Who waits reads it in a turn of its own; until then it would be told of again.
             if not ready.done():
                 ready.set_result(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -170,6 +171,7 @@ async def _take(options: ScenarioOptions, step: Step, walk: Walk) -> Link:
     judge(step.expect, answer)
     check_cert(walk.sight, walk.session, answer, step.expect)
     for name, capture in step.capture.items():
+        await asyncio.sleep(0)  # A large page takes a while each time: the others have their turn in between.
         walk.values[name] = capture.find(answer, walk.session.cookies())
     return answer.link
 

@@ -1,4 +1,4 @@
-"""The smtp probe: greet a mail server, go on in TLS, sign in; no mail is sent."""
+"""The smtp probe: greet a mail server, go on in TLS, sign in; a mail is sent only when its mailbox is known."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sentinel.config.fields import Count, Duration, Flag, HostPort, Regex, Secret, wrong
+from sentinel.config.fields import Count, Duration, Flag, HostPort, MailAddress, Regex, Secret, wrong
 from sentinel.probes import handshake, tlsinfo
 from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.duration import check_duration
-from sentinel.probes.net import IPAddress, open_socket
+from sentinel.probes.hiding import hide
+from sentinel.probes.net import open_socket
+from sentinel.probes.patience import Patience
+from sentinel.probes.smtp_loop import Letter, Mailbox, opened
 from sentinel.probes.targets import PortOptions
 from sentinel.probes.tlscontext import TlsOptions, YesOrTls
 from sentinel.probes.wire import Wire
@@ -30,16 +33,23 @@ class Expect(BaseModel):
     banner: Regex | None = None
     max_duration: Duration | None = None
     cert_days: Count | None = None
+    delivered_within: Duration | None = None
 
 
 class SmtpOptions(PortOptions):
-    """The options of the smtp probe: TLS from the start (``tls``) or asked for (``starttls``), a name to sign in."""
+    """The options of the smtp probe: TLS from the start (``tls``) or asked for (``starttls``), a name to sign in.
+
+    With ``from``, ``to`` and ``mailbox`` a mail is sent, waited for in its mailbox, and deleted there.
+    """
 
     tls: YesOrTls = None
     starttls: Flag = False
     username: Annotated[str, Field(max_length=HELLO_MAX_CHARS)] = ""
     password: Secret = Secret("")
     hello: Annotated[str, Field(pattern=r"^[A-Za-z0-9.\-\[\]:]+$", max_length=HELLO_MAX_CHARS)] = "sentinel.invalid"
+    sender: MailAddress | None = Field(None, alias="from")
+    to: MailAddress | None = None
+    mailbox: Mailbox | None = None
     expect: Expect = Expect()
 
     @model_validator(mode="after")
@@ -48,6 +58,11 @@ class SmtpOptions(PortOptions):
             raise wrong("`expect.cert_days` needs TLS", "write `starttls: yes`")
         if self.username and not (self.starttls or self.tls):
             raise wrong("a password would travel in the clear", "write `starttls: yes`, or `tls: yes`")
+        loop = (self.sender, self.to, self.mailbox)
+        if any(loop) and not all(loop):
+            raise wrong("`from`, `to` and `mailbox` need each other", "write all three, or none")
+        if self.expect.delivered_within is not None and self.mailbox is None:
+            raise wrong("`expect.delivered_within` needs a `mailbox`")
         return self
 
 
@@ -58,23 +73,36 @@ async def run(options: SmtpOptions, sight: Sight) -> None:
         Failed: one of ``REASONS``.
     """
     begun = time.perf_counter()
+    with Patience(sight) as patience:
+        if options.mailbox is None:
+            await _visit(options, sight, patience)
+        else:
+            letter, within = Letter(), options.expect.delivered_within
+            async with opened(options.mailbox, sight, patience) as box:
+                await _visit(options, sight, patience, letter)
+                await box.take(letter, within.total_seconds() if within else None)
+    check_duration(sight.target, time.perf_counter() - begun, options.expect.max_duration)
+
+
+async def _visit(options: SmtpOptions, sight: Sight, patience: Patience, letter: Letter | None = None) -> None:
     target = HostPort.read(sight.target)
+    patience.waiting_for = "the connection"
     address = await options.find(sight, target.host)
     with Wire(await open_socket(sight, address, target.port), sight.target) as wire:
-        await _Visit(options, sight, target, address).pay(wire)
-    check_duration(sight.target, time.perf_counter() - begun, options.expect.max_duration)
+        await _Visit(options, sight, target, patience).pay(wire, letter)
 
 
 class _Visit:
     """One conversation with one mail server."""
 
-    def __init__(self, options: SmtpOptions, sight: Sight, target: HostPort, address: IPAddress) -> None:
+    def __init__(self, options: SmtpOptions, sight: Sight, target: HostPort, patience: Patience) -> None:
         self._options = options
         self._sight = sight
         self._target = target
-        self._address = address
+        self._patience = patience
+        self._secrets: tuple[str, ...] = ()
 
-    async def pay(self, wire: Wire) -> None:
+    async def pay(self, wire: Wire, letter: Letter | None) -> None:
         options = self._options
         if options.tls is not None and not options.starttls:
             await self._secure(wire)
@@ -92,7 +120,19 @@ class _Visit:
         if options.username:
             with self._sight.phase("auth"):
                 await self._sign_in(wire, offers)
+        if letter is not None:
+            with self._sight.phase("send"):
+                await self._send(wire, letter)
         await self._say(wire, "QUIT", "221", end=True)
+
+    async def _send(self, wire: Wire, letter: Letter) -> None:
+        sender, to = str(self._options.sender), str(self._options.to)
+        await self._say(wire, f"MAIL FROM:<{sender}>", "250", reason="refused")
+        await self._say(wire, f"RCPT TO:<{to}>", "25", reason="refused")
+        await self._say(wire, "DATA", "354", reason="refused")
+        text = letter.written(sender, to, self._sight.now).replace(b"\r\n.", b"\r\n..")
+        await wire.write(text)
+        await self._say(wire, ".", "250", reason="refused")
 
     async def _hello(self, wire: Wire) -> str:
         return (await self._say(wire, f"EHLO {self._options.hello}", "250")).upper()
@@ -104,19 +144,17 @@ class _Visit:
         await self._secure(wire)
 
     async def _secure(self, wire: Wire) -> None:
-        options = self._options.tls or TlsOptions()
-        peer = await handshake.meet(self._sight, wire, options, self._target.host)
-        handshake.record(self._sight, options, peer, cipher=False)
-        if peer.error is not None:
-            raise Failed("tls", f"{self._sight.target} {handshake.why(peer.error)}") from peer.error
-        if self._options.expect.cert_days is not None:
-            tlsinfo.check_days(self._sight, self._target.host, peer.chain, self._options.expect.cert_days)
+        self._patience.waiting_for = "the TLS handshake"
+        options, days = self._options.tls or TlsOptions(), self._options.expect.cert_days
+        await handshake.secure(self._sight, wire, options, self._target.host, cert_days=days)
 
     async def _sign_in(self, wire: Wire, offers: str) -> None:
         ways = {word for line in offers.splitlines() if line[4:].startswith("AUTH") for word in line[4:].split()[1:]}
         name, password = self._options.username, self._options.password.reveal()
+        pair = _base64(f"{chr(0)}{name}{chr(0)}{password}")
+        self._secrets = (password, _base64(password), pair)
         if "PLAIN" in ways:
-            await self._say(wire, f"AUTH PLAIN {_base64(f'{chr(0)}{name}{chr(0)}{password}')}", "235", reason="auth")
+            await self._say(wire, f"AUTH PLAIN {pair}", "235", reason="auth")
         elif "LOGIN" in ways:
             await self._say(wire, "AUTH LOGIN", "334", reason="auth")
             await self._say(wire, _base64(name), "334", reason="auth")
@@ -129,6 +167,7 @@ class _Visit:
         if line:
             await wire.write(line.encode("utf-8") + b"\r\n")
         asked = line.split(maxsplit=1)[0] if line and reason != "auth" else "the password" if line else "the connection"
+        self._patience.waiting_for = f"the answer to {asked}"
         lines: list[str] = []
         while len(lines) < LINES_MAX:
             raw = await wire.read_line()
@@ -141,9 +180,10 @@ class _Visit:
                 break
         else:
             raise Failed("protocol", f"{wire.name} answers {asked} with more than {LINES_MAX} lines")
-        self._sight.fact(f"received {tlsinfo.clean(lines[-1], QUOTE_MAX_CHARS)}")
+        shown = hide(lines[-1], self._secrets)  # A server that repeats the password must not make us do so.
+        self._sight.fact(f"received {tlsinfo.clean(shown, QUOTE_MAX_CHARS)}")
         if not lines[-1].startswith(good):
-            raise Failed(reason, f"{wire.name} answers {_quote(lines[-1])} to {asked}")
+            raise Failed(reason, f"{wire.name} answers {_quote(shown)} to {asked}")
         return "\n".join(lines)
 
 
@@ -155,7 +195,11 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
 
 
-TALK_REASONS = frozenset({"auth", "banner", "cert_days", "max_duration", "protocol", "starttls"})
-REASONS = TALK_REASONS | {"connect", "denied", "dns", "timeout", "tls"}
+REASONS = frozenset(
+    {
+        "auth", "banner", "cert_days", "connect", "delivery", "denied", "dns", "mailbox", "max_duration", "protocol",
+        "refused", "starttls", "timeout", "tls",
+    }
+)  # fmt: skip
 
 KIND = ProbeKind("smtp", SmtpOptions, run, REASONS)

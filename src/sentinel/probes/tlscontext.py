@@ -140,6 +140,7 @@ def _context(recipe: Recipe) -> ssl.SSLContext:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
+    made.options |= ssl.OP_NO_RENEGOTIATION  # A peer could have us shake hands again and again (threat T6).
     if recipe.lenient:
         made.set_ciphers("ALL:@SECLEVEL=0")  # Versions before 1.2 need hashes that level 1 refuses.
     with warnings.catch_warnings():

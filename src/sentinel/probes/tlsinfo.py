@@ -6,10 +6,11 @@ import hashlib
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sentinel.probes.base import Failed, Sight
+from sentinel.probes.base import Failed, Labels, Sight
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Name
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 CHAIN_MAX_CERTS = 16
 CHAIN_MAX_BYTES = 100 * 1024
 NAMES_MAX = 100
+PORTRAITS_KEPT_MAX = 4096
 LABEL_MAX_CHARS = 1024
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -58,24 +60,56 @@ def record(sight: Sight, chain: Sequence[bytes], version: str, cipher: str | Non
     sight.gauge("probe_tls_version_info", 1, version=spoken_version(version))
     if cipher is not None:
         sight.gauge("probe_tls_cipher_info", 1, cipher=clean(IANA_CIPHERS.get(cipher, cipher)))
+    if not chain:
+        return
     try:
-        certificates = read(chain)
+        portrait = _portrait(chain)
     except ValueError as error:
         sight.fact(f"the certificates cannot be read: {clean(str(error), 200)}")
         return
-    if not certificates:
-        return
-    for certificate in certificates:
-        sight.fact(
-            f"certificate of {name_of(certificate.subject)}, by {name_of(certificate.issuer)}, "
-            f"until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-        )
-    sight.gauge("probe_ssl_earliest_cert_expiry", _earliest(certificates).timestamp())
+    for fact in portrait.facts:
+        sight.fact(fact)
+    sight.gauge("probe_ssl_earliest_cert_expiry", min(portrait.ends).timestamp())
     if verified:
         # A chain that verified holds no expired certificate: what the peer sent beside it does not count.
-        living = [each for each in certificates if each.not_valid_after_utc > sight.now] or certificates
-        sight.gauge("probe_ssl_last_chain_expiry_timestamp_seconds", _earliest(living).timestamp())
-    _record_leaf(sight, certificates[0], chain[0])
+        living = [end for end in portrait.ends if end > sight.now] or portrait.ends
+        sight.gauge("probe_ssl_last_chain_expiry_timestamp_seconds", min(living).timestamp())
+    sight.samples["probe_ssl_last_chain_info", portrait.leaf] = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Portrait:
+    """What a chain says of itself: a fact and an end for each certificate, and the labels of the leaf."""
+
+    facts: tuple[str, ...]
+    ends: tuple[datetime, ...]
+    leaf: Labels
+
+
+# By the digests of the certificates. They change every few weeks, and to read them costs a fifth of a handshake.
+_portraits: dict[tuple[bytes, ...], _Portrait] = {}
+
+
+def _portrait(chain: Sequence[bytes]) -> _Portrait:
+    """Return what a chain says, read once for as long as it stays the same.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    key = tuple(hashlib.sha256(der).digest() for der in chain[:CHAIN_MAX_CERTS])
+    found = _portraits.get(key)
+    if found is None:
+        certificates = read(chain)
+        facts = tuple(
+            f"certificate of {name_of(certificate.subject)}, by {name_of(certificate.issuer)}, "
+            f"until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+            for certificate in certificates
+        )
+        ends = tuple(certificate.not_valid_after_utc for certificate in certificates)
+        found = _portraits[key] = _Portrait(facts, ends, _labels_of(certificates[0], key[0]))
+        if len(_portraits) > PORTRAITS_KEPT_MAX:
+            del _portraits[next(iter(_portraits))]
+    return found
 
 
 def earliest_expiry(chain: Sequence[bytes]) -> datetime:
@@ -84,7 +118,9 @@ def earliest_expiry(chain: Sequence[bytes]) -> datetime:
     Raises:
         ValueError: there is none, or one cannot be read.
     """
-    return _earliest(read(chain))
+    if not chain:
+        raise ValueError("there is no certificate")
+    return min(_portrait(chain).ends)
 
 
 def days_left(until: datetime, now: datetime) -> int:
@@ -171,22 +207,14 @@ def spoken_version(version: str) -> str:
     return f"{found[1]} {found[2]}.{found[3] or 0}" if found else clean(version, 32) or "unknown"
 
 
-def _earliest(certificates: Sequence[Certificate]) -> datetime:
-    if not certificates:
-        raise ValueError("there is no certificate")
-    return min(certificate.not_valid_after_utc for certificate in certificates)
-
-
-def _record_leaf(sight: Sight, leaf: Certificate, der: bytes) -> None:
+def _labels_of(leaf: Certificate, digest: bytes) -> Labels:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # As above.
         serial = leaf.serial_number
-    sight.gauge(
-        "probe_ssl_last_chain_info",
-        1,
-        fingerprint_sha256=hashlib.sha256(der).hexdigest(),
-        subject=name_of(leaf.subject),
-        issuer=name_of(leaf.issuer),
-        subjectalternative=clean(",".join(names(leaf)[0])),
-        serialnumber=abs(serial).to_bytes((abs(serial).bit_length() + 7) // 8, "big").hex(),
+    return (
+        ("fingerprint_sha256", digest.hex()),
+        ("subject", name_of(leaf.subject)),
+        ("issuer", name_of(leaf.issuer)),
+        ("subjectalternative", clean(",".join(names(leaf)[0]))),
+        ("serialnumber", abs(serial).to_bytes((abs(serial).bit_length() + 7) // 8, "big").hex()),
     )

@@ -16,13 +16,20 @@ from sentinel.probes.base import Failed
 
 READ_BYTES = 16 * 1024
 LINE_MAX_BYTES = 64 * 1024
+LINES_MAX = 10_000
 TOTAL_MAX_BYTES = 1024 * 1024
+# What a handshake may take, certificates of 100 KiB twice over; and what may arrive encrypted for the total above.
+HANDSHAKE_MAX_BYTES = 256 * 1024
+ENCRYPTED_MAX_BYTES = 2 * TOTAL_MAX_BYTES
+# Taking what is already here does not wait: after so many reads and lines the event loop gets its turn.
+TAKES_A_TURN_MAX = 64
 
 
 class Wire:
     """One connection; ``async`` callers own it and close it with ``with``.
 
-    A line is at most 64 KiB and everything read at most 1 MiB; more is a failure, ``protocol``.
+    A line is at most 64 KiB, everything read at most 10,000 lines and 1 MiB, and a handshake at most 256 KiB; more is
+    a failure, ``protocol``.
     """
 
     def __init__(self, connection: socket.socket, name: str) -> None:
@@ -34,6 +41,9 @@ class Wire:
         self._outgoing = ssl.MemoryBIO()
         self._held = bytearray()
         self._total_bytes = 0
+        self._room_bytes = ENCRYPTED_MAX_BYTES
+        self._takes = 0
+        self._lines = 0
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +81,10 @@ class Wire:
         Raises:
             Failed: ``connect`` the connection broke, ``protocol`` too much came.
         """
+        self._lines += 1
+        if self._lines > LINES_MAX:
+            raise Failed("protocol", f"{self.name} sends more than {LINES_MAX} lines")
+        await self._breathe()
         searched = 0
         while (found := self._held.find(end, searched)) < 0:
             searched = len(self._held)
@@ -94,12 +108,14 @@ class Wire:
         """Shake hands as the client; an IP address as the name is checked against the certificate's addresses.
 
         Raises:
-            Failed: ``protocol`` the peer sent something behind its agreement that an attacker may have put there.
+            Failed: ``protocol`` the peer sent something behind its agreement that an attacker may have put there, or
+                a handshake without end.
             OSError: the handshake failed (``ssl.SSLError`` is one) or the connection broke.
         """
         if self._held:
             raise Failed("protocol", f"{self.name} goes on in the clear after it agreed to TLS")
         session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._room_bytes = HANDSHAKE_MAX_BYTES
         while True:
             try:
                 session.do_handshake()
@@ -112,6 +128,7 @@ class Wire:
             else:
                 break
         await self._flush()
+        self._room_bytes = ENCRYPTED_MAX_BYTES
         self._tls = session
         return session
 
@@ -129,7 +146,7 @@ class Wire:
 
     async def _receive(self) -> bytes:
         if self._tls is None:
-            return await self._loop.sock_recv(self._socket, READ_BYTES)
+            return await self._take_in()
         while True:
             try:
                 return self._tls.read(READ_BYTES)
@@ -140,11 +157,24 @@ class Wire:
                 return b""
 
     async def _feed(self) -> None:
-        data = await self._loop.sock_recv(self._socket, READ_BYTES)
+        data = await self._take_in()
+        self._room_bytes -= len(data)
+        if self._room_bytes < 0:
+            raise Failed("protocol", f"{self.name} sends TLS records without end")
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
+
+    async def _take_in(self) -> bytes:
+        await self._breathe()
+        return await self._loop.sock_recv(self._socket, READ_BYTES)
+
+    async def _breathe(self) -> None:
+        """Let the others have their turn; who sends faster than we read would keep the loop to itself."""
+        self._takes += 1
+        if self._takes % TAKES_A_TURN_MAX == 0:
+            await asyncio.sleep(0)
 
     async def _flush(self) -> None:
         if self._outgoing.pending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, timedelta
 from typing import Literal
 
@@ -21,6 +22,8 @@ FIELDS = ("kind", "source", "probe", "type", "service", "reason", "target")
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a failure or a report when it is judged. ``failing`` of ``total`` targets of the probe fail.
 
+    So many as ``quorum`` says count as all of them; 0 asks for all.
+
     A person's report has its words in ``labels`` (``rules.words``). ``on`` is the local day of the opening, ``wanted``
     the day agreed for an appointment or a request. ``open`` names the calendars that are open now, as far as rules
     ask. ``priorities`` holds those that the service's contract knows; a ``redundant`` service
@@ -39,6 +42,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     functional: bool = False
     failing: int = 1
     total: int = 1
+    quorum: int = 0
     for_s: float = 0.0
     labels: dict[str, str] = {}
     on: date | None = None
@@ -71,13 +75,15 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. ``when_failing`` asks for so many failing targets, ``for_s`` for so long a failure.
 
+    A ``when_failing`` below 1 is a share of the targets.
+
     ``cause`` is one of ``words.CAUSES`` or empty; ``cause_class`` says only what sort it is. A finding is not raised
     anew for so long, ``quiet_for``, after its last incident was over.
     """
 
     name: str
     match: Match = Match()
-    when_failing: int | Literal["all"] | None = None
+    when_failing: float | Literal["all"] | None = None
     for_s: float = 0.0
     level: Level | None = None
     severity: Severity | None = None
@@ -152,10 +158,19 @@ def calendar_of(word: str) -> str:
 
 
 def _too_few(rule: Rule, facts: Facts) -> str:
-    wanted = facts.total if rule.when_failing == "all" else rule.when_failing or 0
-    if rule.when_failing == "all" and facts.total < 2:  # One target has no redundancy, unless its service does.
-        wanted = 2 if facts.redundant else 1
+    wanted = _wanted(rule.when_failing, facts)
     return f"{facts.failing} of {facts.total} targets fail, not {wanted}" if facts.failing < wanted else ""
+
+
+def _wanted(asked: float | str | None, facts: Facts) -> int:
+    """Return how many targets must fail."""
+    if asked is None or (isinstance(asked, float) and asked < 1):
+        return math.ceil(facts.total * (asked or 0))
+    if asked != "all":
+        return int(asked)
+    if facts.total < 2:  # One target has no redundancy, unless its service does.
+        return 2 if facts.redundant else 1
+    return facts.quorum or facts.total
 
 
 def _too_short(rule: Rule, facts: Facts) -> str:

@@ -12,15 +12,14 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from sentinel.core.alerts import Alert
 from sentinel.core.events import Event
-from sentinel.core.matching import Silence
 from sentinel.core.model import Result
-from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
-from sentinel.tickets.base import Ticket, TicketReference
+from sentinel.store.plain_rows import PlainStore
+from sentinel.store.repeats import AnswerStore
 
 MessageState = Literal["pending", "sending", "done", "delivered", "dead", "withdrawn"]
+Services = str | tuple[str, ...]
 TAKEN: Final[tuple[MessageState, ...]] = ("done", "delivered")  # By a carrier; "delivered" when it says so itself.
 
 
@@ -109,7 +108,10 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a target of a probe stands, kept over restarts. ``track`` is opaque to the store."""
+    """Where a target of a probe stands, kept over restarts. ``track`` is opaque to the store.
+
+    It is written when that changes: what came after ``last`` was like it, and is among the samples.
+    """
 
     probe: str
     target: str
@@ -165,7 +167,7 @@ class Line(msgspec.Struct, frozen=True):
         return self.stream.partition("/")[2]
 
 
-class Store(Protocol):
+class Store(AnswerStore, PlainStore, Protocol):
     """Keeps what must not be lost. Every method blocks; every ``datetime`` is aware UTC."""
 
     def commit(self, write: Write) -> None:
@@ -190,9 +192,12 @@ class Store(Protocol):
         ...
 
     def incidents(
-        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = "", fault: str = ""
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: Services = "", fault: str = ""
     ) -> list[Incident]:
-        """Return incidents, newest first; ``before`` is the number to go on from, ``fault`` how their fault begins."""
+        """Return incidents, newest first; ``before`` is the number to go on from, ``fault`` how their fault begins.
+
+        ``service`` is one, or several of which any will do; empty for all.
+        """
         ...
 
     def openings(self, since: datetime) -> list[tuple[str, datetime]]:
@@ -267,34 +272,6 @@ class Store(Protocol):
         """Return for each ticket back-end that is not in line since when."""
         ...
 
-    def put_ticket(self, ticket: Ticket, at: datetime) -> TicketReference:
-        """Keep a built-in ticket: open it under the next number, or bring it in line (rule DSP-2)."""
-        ...
-
-    def ticket(self, key: str) -> tuple[TicketReference, Ticket] | None:
-        """Return the built-in ticket of an incident."""
-        ...
-
-    def tickets(self, *, limit: int) -> list[tuple[TicketReference, Ticket]]:
-        """Return built-in tickets, newest first."""
-        ...
-
-    def silences(self, now: datetime) -> list[Silence]:
-        """Return silences that have not ended."""
-        ...
-
-    def put_silence(self, silence: Silence) -> None:
-        """Add a silence, or change the one of its id."""
-        ...
-
-    def rota_entries(self) -> list[Entry]:
-        """Return what people put over the turns of rotas, in the order they did; what was undone is among it."""
-        ...
-
-    def put_rota_entry(self, entry: Entry) -> None:
-        """Add an entry to a rota, or change the one of its id."""
-        ...
-
     def owe_once(self, rows: Sequence[OutboxRow]) -> int:
         """Owe messages of no incident, each once for ever: those whose id is known are passed over; return the rest."""
         ...
@@ -310,22 +287,6 @@ class Store(Protocol):
             Conflict: somebody else wrote that line first.
             StoreUnavailable: the database could not take it.
         """
-        ...
-
-    def alerts(self) -> list[Alert]:
-        """Return the alerts of other tools that fire, in the order of their fingerprints."""
-        ...
-
-    def put_alerts(self, firing: Sequence[Alert], gone: Sequence[str] = ()) -> None:
-        """Keep alerts as they are now, and let go of those whose fingerprints are gone; all or nothing."""
-        ...
-
-    def heartbeats(self) -> dict[str, tuple[datetime, str]]:
-        """Return for each heartbeat when it was last heard, and its failure if it reported one."""
-        ...
-
-    def put_heartbeat(self, name: str, at: datetime, failure: str) -> None:
-        """Remember that a heartbeat was heard."""
         ...
 
     def touch(self, at: datetime) -> None:
@@ -364,6 +325,14 @@ class ResultStore(Protocol):
         """Write a second's worth of results in one transaction."""
         ...
 
+    def newest(self) -> list[Sample]:
+        """Return the newest sample of each target, as far back as samples that are not packed yet go, or further."""
+        ...
+
+    def keep_newest(self, samples: Sequence[Sample], at: datetime) -> None:
+        """Keep the newest sample of each target at a moment, in place of those kept before."""
+        ...
+
     def forget(self, keep: Iterable[tuple[str, str]]) -> None:
         """Drop the states of targets that are no longer configured."""
         ...
@@ -377,7 +346,10 @@ class ResultStore(Protocol):
         ...
 
     def pack(self, before: datetime) -> int:
-        """Pack samples of whole hours that ended before that; return how many samples were packed."""
+        """Pack samples of whole hours that ended before that; return how many samples were packed.
+
+        No transaction of it is long: what is recorded meanwhile need not wait.
+        """
         ...
 
     def prune(self, before: datetime) -> None:

@@ -10,11 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from sentinel.core.alerts import Alert
 from sentinel.core.events import Event
 from sentinel.core.matching import Silence
+from sentinel.core.pings import Heard
 from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
-from sentinel.store import alerts, history, ledger, log, outbox, plain, reads, rotas, verify
-from sentinel.store.base import Conflict, Fault, Line, OutboxRow, Passed, Recorded, Sought, Write
+from sentinel.store import alerts, answers, history, ledger, log, outbox, plain, reads, records, rotas, verify
+from sentinel.store.base import Conflict, Fault, Line, OutboxRow, Passed, Recorded, Services, Sought, Write
 from sentinel.store.database import Database
+from sentinel.store.plain_rows import Record
 from sentinel.tickets.base import Ticket, TicketReference
 
 
@@ -46,7 +48,7 @@ class SqlStore:
             return reads.one(connection, number)
 
     def incidents(
-        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: str = "", fault: str = ""
+        self, *, limit: int, before: str = "", phases: Iterable[str] = (), service: Services = "", fault: str = ""
     ) -> list[Incident]:
         """Return incidents, newest first; ``before`` is the number to go on from, ``fault`` how their fault begins."""
         with self._database.read() as connection:
@@ -154,6 +156,11 @@ class SqlStore:
         with self._database.read() as connection:
             return plain.silences(connection, now)
 
+    def silences_known(self, ids: Sequence[str]) -> set[str]:
+        """Return those of some ids that a silence has or had."""
+        with self._database.read() as connection:
+            return plain.silences_known(connection, ids)
+
     def put_silence(self, silence: Silence) -> None:
         """Add a silence, or change the one of its id."""
         with self._database.write() as connection:
@@ -195,15 +202,50 @@ class SqlStore:
         with self._database.write() as connection:
             alerts.put(connection, firing, gone, self._database.dialect)
 
-    def heartbeats(self) -> dict[str, tuple[datetime, str]]:
-        """Return for each heartbeat when it was last heard, and its failure if it reported one."""
+    def take_key(self, key: str, fingerprint: str, at: datetime) -> tuple[bool, str, bytes | None]:
+        """Take a key; return whether it was free, the fingerprint of who has it, and the answer if there is one."""
+        with self._database.write() as connection:
+            return answers.take(connection, key, fingerprint, at, self._database.dialect)
+
+    def keep_answer(self, key: str, body: bytes) -> None:
+        """Keep the answer of a key that was taken."""
+        with self._database.write() as connection:
+            answers.keep(connection, key, body)
+
+    def drop_key(self, key: str) -> None:
+        """Let a key go, since nothing was done."""
+        with self._database.write() as connection:
+            answers.drop(connection, key)
+
+    def forget_answers(self, before: datetime) -> None:
+        """Forget keys that were taken before a moment."""
+        with self._database.write() as connection:
+            answers.forget(connection, before)
+
+    def count_answers(self) -> int:
+        """Return how many keys are taken."""
+        with self._database.read() as connection:
+            return answers.count(connection)
+
+    def heartbeats(self) -> dict[str, Heard]:
+        """Return what is known of each heartbeat."""
         with self._database.read() as connection:
             return plain.heartbeats(connection)
 
-    def put_heartbeat(self, name: str, at: datetime, failure: str) -> None:
-        """Remember that a heartbeat was heard."""
+    def put_heartbeat(self, name: str, at: datetime, heard: Heard) -> None:
+        """Remember what is known of a heartbeat after a call."""
         with self._database.write() as connection:
-            plain.put_heartbeat(connection, name, at, failure, self._database.dialect)
+            plain.put_heartbeat(connection, name, at, heard, self._database.dialect)
+
+    def records(self, subject: str) -> list[Record]:
+        """Return what a door keeps of its own under a subject, in the order of the names."""
+        with self._database.read() as connection:
+            return records.of_subject(connection, subject)
+
+    def put_records(self, kept: Sequence[Record], gone: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep records as they are now, and let go of others; all or nothing."""
+        with self._database.write() as connection:
+            records.put(connection, kept, gone, self._database.dialect)
 
     def touch(self, at: datetime) -> None:
         """Write one row, to prove that writing works."""
@@ -217,8 +259,11 @@ class SqlStore:
     def prune(self, before: datetime) -> int:
         """Forget incidents that were over before that, with all that hangs on them; return how many.
 
-        Numbers are never given again. Long work is done in steps, between which others can write.
+        Numbers are never given again. Long work is done in steps, between which others can write. Silences that had
+        ended before that go too.
         """
+        with self._database.write() as connection:
+            plain.forget_silences(connection, before)
         forgotten = 0
         while True:
             with self._database.write() as connection:

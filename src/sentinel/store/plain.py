@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from sentinel.core.matching import Silence
+from sentinel.core.pings import Heard
 from sentinel.store import rows
 from sentinel.store.tables import counter, heartbeat, silence, ticket
 from sentinel.tickets.base import Ticket, TicketReference
@@ -19,6 +21,7 @@ TOUCHED = "touched"  # No counter: the unix time of the last write that only pro
 
 _ticket = msgspec.json.Decoder(Ticket)
 _silence = msgspec.json.Decoder(Silence)
+_heard = msgspec.json.Decoder(Heard)
 
 PUT_SILENCE = rows.ForDialect(lambda dialect: rows.upsert(dialect, silence, ("id",)))
 PUT_HEARTBEAT = rows.ForDialect(lambda dialect: rows.upsert(dialect, heartbeat, ("name",)))
@@ -67,20 +70,34 @@ def silences(connection: Connection, now: datetime) -> list[Silence]:
     return [_silence.decode(body) for body in connection.execute(statement).scalars()]
 
 
+def silences_known(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Return those of some ids that a silence has or had."""
+    return set(connection.execute(select(silence.c.id).where(silence.c.id.in_(ids))).scalars())
+
+
+def forget_silences(connection: Connection, before: datetime) -> None:
+    """Forget silences that had ended before a moment."""
+    connection.execute(delete(silence).where(silence.c.ends_at < before))
+
+
 def put_silence(connection: Connection, wanted: Silence, dialect: str) -> None:
     """Add a silence, or change the one of its id."""
     body = msgspec.json.encode(wanted).decode()
     connection.execute(PUT_SILENCE[dialect], {"id": wanted.id, "ends_at": wanted.ends_at, "body": body})
 
 
-def heartbeats(connection: Connection) -> dict[str, tuple[datetime, str]]:
-    """Return for each heartbeat when it was last heard, and its failure if it reported one."""
-    return {row.name: (row.at, row.failure) for row in connection.execute(select(heartbeat))}
+def heartbeats(connection: Connection) -> dict[str, Heard]:
+    """Return what is known of each heartbeat."""
+    return {
+        row.name: _heard.decode(row.body) if row.body else Heard(at=row.at, failure=row.failure)
+        for row in connection.execute(select(heartbeat))
+    }
 
 
-def put_heartbeat(connection: Connection, name: str, at: datetime, failure: str, dialect: str) -> None:
-    """Remember that a heartbeat was heard."""
-    connection.execute(PUT_HEARTBEAT[dialect], {"name": name, "at": at, "failure": failure})
+def put_heartbeat(connection: Connection, name: str, at: datetime, heard: Heard, dialect: str) -> None:
+    """Remember what is known of a heartbeat after a call."""
+    body = msgspec.json.encode(heard).decode()
+    connection.execute(PUT_HEARTBEAT[dialect], {"name": name, "at": at, "failure": heard.failure, "body": body})
 
 
 def touch(connection: Connection, at: datetime, dialect: str) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from sentinel.core.state import Incident
 from sentinel.store import plain, rows
-from sentinel.store.base import Recorded
+from sentinel.store.base import Recorded, Services
 from sentinel.store.tables import counter, incident, log, outbox, ticket
 
 COUNTER = "incident"
@@ -31,7 +31,9 @@ def one(connection: Connection, number: str) -> Incident | None:
     return rows.to_incident(text) if text is not None else None
 
 
-def newest(connection: Connection, limit: int, before: str, asked: tuple[Iterable[str], str, str]) -> list[Incident]:
+def newest(
+    connection: Connection, limit: int, before: str, asked: tuple[Iterable[str], Services, str]
+) -> list[Incident]:
     """Return incidents, newest first, of these phases, this service and faults that begin so, where they are named."""
     phases, service, fault = asked
     statement = select(incident.c.snapshot).order_by(incident.c.ordinal.desc()).limit(limit)
@@ -40,7 +42,7 @@ def newest(connection: Connection, limit: int, before: str, asked: tuple[Iterabl
     if wanted := tuple(phases):
         statement = statement.where(incident.c.phase.in_(wanted))
     if service:
-        statement = statement.where(incident.c.service == service)
+        statement = statement.where(incident.c.service.in_((service,) if isinstance(service, str) else service))
     if fault:
         statement = statement.where(incident.c.dedup.startswith(fault, autoescape=True))
     return [rows.to_incident(text) for text in connection.execute(statement).scalars()]

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, type_coerce
 
 from sentinel.core.model import Result
 from sentinel.store import packing, rows
 from sentinel.store.base import ProbeEvent, ProbeState, Sample
 from sentinel.store.database import Database
-from sentinel.store.tables import probe_event, probe_state, sample_chunk, sample_tail, series
+from sentinel.store.tables import (
+    EPOCH,
+    MICROSECOND,
+    probe_event,
+    probe_state,
+    sample_chunk,
+    sample_newest,
+    sample_tail,
+    series,
+)
 
 MICROSECONDS = 1_000_000
 # Changes and failures are few and say more: they are kept this much longer than samples, 13 months beside 90 days.
 EVENTS_OUTLIVE_SAMPLES = timedelta(days=306)
+
+# An hour of ten thousand targets took one transaction of eight seconds, for which results waited. So many series at a
+# time take some 0.2 s, and in the pauses between them what waits is written.
+SERIES_TOGETHER = 250
+PAUSE_S = 0.05
+# A run is recorded when it ends, and its sample dates from its start; one that took longer counts as not seen.
+RUN_MAX = timedelta(minutes=2)
+NEWEST = 0  # The only part yet of that table.
 
 _result = msgspec.json.Decoder(Result)
 
@@ -29,12 +48,17 @@ CHUNK = select(sample_chunk.c.packed).where(
     sample_chunk.c.series == bindparam("series"), sample_chunk.c.hour == bindparam("hour")
 )
 OLDEST = select(func.min(sample_tail.c.at, type_=sample_tail.c.at.type))
-TAIL_OF_HOUR = (
-    select(sample_tail)
-    .where(sample_tail.c.at >= bindparam("start"), sample_tail.c.at < bindparam("end"))
-    .order_by(sample_tail.c.series, sample_tail.c.at)
-    .execution_options(yield_per=1000)
+PUT_NEWEST = rows.ForDialect(lambda dialect: rows.upsert(dialect, sample_newest, ("part",)))
+# As the bare numbers that they are: there are 600,000 in an hour.
+RAW = (type_coerce(sample_tail.c.at, BigInteger), sample_tail.c.ok, sample_tail.c.duration_us)
+IN_SLICE = (
+    sample_tail.c.series >= bindparam("first"),
+    sample_tail.c.series < bindparam("beyond"),
+    sample_tail.c.at >= bindparam("start"),
+    sample_tail.c.at < bindparam("end"),
 )
+TAIL_OF_SLICE = select(sample_tail.c.series, *RAW).where(*IN_SLICE).order_by(sample_tail.c.series, sample_tail.c.at)
+SINCE = select(sample_tail.c.series, *RAW).where(sample_tail.c.at >= bindparam("since"))
 
 
 class SqlResultStore:
@@ -62,7 +86,7 @@ class SqlResultStore:
                 connection.execute(insert(probe_event), [msgspec.structs.asdict(event) for event in events])
             if samples:
                 fresh = self._numbered(connection, samples)
-                known = self._series | fresh
+                known = self._series | fresh if fresh else self._series
                 connection.execute(insert(sample_tail), [_from_sample(sample, known) for sample in samples])
         self._series.update(fresh)  # Only what was committed may be remembered.
 
@@ -104,14 +128,60 @@ class SqlResultStore:
         return [Sample(probe, target, p.at, p.ok, p.duration_us / MICROSECONDS) for p in sorted(points)]
 
     def pack(self, before: datetime) -> int:
-        """Pack samples of whole hours that ended before that, an hour a transaction; return how many were packed."""
+        """Pack samples of whole hours that ended before that, some series a transaction; return how many there were."""
         end, packed = packing.hour_of(before), 0
-        while True:
-            with self._database.write() as connection:
-                oldest = connection.execute(OLDEST).scalar_one()
-                if oldest is None or (hour := packing.hour_of(oldest)) >= end:
-                    return packed
-                packed += _pack_hour(connection, hour, self._database.dialect)
+        while (found := self._oldest(end)) is not None:
+            hour, numbers = found
+            for first in range(numbers.start, numbers.stop, SERIES_TOGETHER):
+                with self._database.write() as connection:
+                    series_slice = range(first, first + SERIES_TOGETHER)
+                    packed += _pack_slice(connection, hour, series_slice, self._database.dialect)
+                if first + SERIES_TOGETHER < numbers.stop:
+                    time.sleep(PAUSE_S)
+        return packed
+
+    def _oldest(self, end: int) -> tuple[int, range] | None:
+        """Return the oldest hour in the tail that ended before ``end``, and the series that have samples in it."""
+        with self._database.read() as connection:
+            oldest = connection.execute(OLDEST).scalar_one()
+            if oldest is None or (hour := packing.hour_of(oldest)) >= end:
+                return None
+            theirs = select(func.min(sample_tail.c.series), func.max(sample_tail.c.series))
+            ended = sample_tail.c.at < packing.starts_at(hour + 1)
+            lowest, highest = connection.execute(theirs.where(ended)).one()
+        return hour, range(lowest, highest + 1)
+
+    def newest(self) -> list[Sample]:
+        """Return the newest sample of each target, as far back as samples that are not packed yet go, or further."""
+        with self._database.read() as connection:
+            newest: dict[int, packing.Raw] = {}
+            since = EPOCH
+            if (kept := connection.execute(select(sample_newest)).one_or_none()) is not None:
+                newest, since = packing.unpack_newest(kept.packed), kept.at - RUN_MAX
+            for number, *raw in connection.execute(SINCE, {"since": since}):
+                if number not in newest or raw[0] > newest[number].at_us:
+                    newest[number] = packing.Raw(*raw)
+            names = connection.execute(select(series.c.id, series.c.probe, series.c.target)).all()
+        found = [(names, newest[number]) for number, *names in names if number in newest]
+        return [
+            Sample(probe, target, EPOCH + raw.at_us * MICROSECOND, raw.ok, raw.duration_us / MICROSECONDS)
+            for (probe, target), raw in found
+        ]
+
+    def keep_newest(self, samples: Sequence[Sample], at: datetime) -> None:
+        """Keep the newest sample of each target at a moment, in place of those kept before."""
+        with self._database.write() as connection:
+            fresh = self._numbered(connection, samples)
+            known = self._series | fresh if fresh else self._series
+            newest = {
+                known[sample.probe, sample.target]: packing.Raw(
+                    packing.micros(sample.at), sample.ok, round(sample.duration_s * MICROSECONDS)
+                )
+                for sample in samples
+            }
+            row = {"part": NEWEST, "at": at, "packed": packing.pack_newest(newest)}
+            connection.execute(PUT_NEWEST[self._database.dialect], row)
+        self._series.update(fresh)
 
     def prune(self, before: datetime) -> None:
         """Forget samples older than that, to the hour, and changes that are ten months older still."""
@@ -129,21 +199,26 @@ class SqlResultStore:
         self._database.close()
 
 
-def _pack_hour(connection: Connection, hour: int, dialect: str) -> int:
-    """Move one hour from the tail into chunks; samples that came late join the chunk of their hour."""
-    span = {"start": packing.starts_at(hour), "end": packing.starts_at(hour + 1)}
+def _pack_slice(connection: Connection, hour: int, numbers: range, dialect: str) -> int:
+    """Move one hour of some series from the tail into chunks; samples that came late join the chunk of their hour."""
+    span = {
+        "first": numbers.start,
+        "beyond": numbers.stop,
+        "start": packing.starts_at(hour),
+        "end": packing.starts_at(hour + 1),
+    }
     chunks: list[dict[str, Any]] = []
     count = 0
-    for number, group in groupby(connection.execute(TAIL_OF_HOUR, span), key=lambda row: row.series):
-        points = [_to_point(row) for row in group]
-        count += len(points)
+    for number, group in groupby(connection.execute(TAIL_OF_SLICE, span).all(), key=itemgetter(0)):
+        raws = [packing.Raw(*raw) for _, *raw in group]
+        count += len(raws)
         there = connection.execute(CHUNK, {"series": number, "hour": hour}).scalar_one_or_none()
         if there is not None:
-            points += packing.unpack(hour, there)
-        chunks.append({"series": number, "hour": hour, "packed": packing.pack(hour, points)})
-    connection.execute(PUT_CHUNK[dialect], chunks)
-    gone = sample_tail.c.at >= span["start"], sample_tail.c.at < span["end"]
-    connection.execute(delete(sample_tail).where(*gone))
+            raws = sorted(raws + packing.unpack_raw(hour, there))
+        chunks.append({"series": number, "hour": hour, "packed": packing.pack_raw(hour, raws)})
+    if chunks:
+        connection.execute(PUT_CHUNK[dialect], chunks)
+        connection.execute(delete(sample_tail).where(*IN_SLICE), span)
     return count
 
 

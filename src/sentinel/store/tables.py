@@ -68,8 +68,8 @@ def plain(value: str) -> str:
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 # The revision of the migrations that makes each group: MAJOR.MINOR.
-STATE = MetaData(info={"revision": "1.3"})
-RESULTS = MetaData(info={"revision": "1.0"})
+STATE = MetaData(info={"revision": "1.6"})
+RESULTS = MetaData(info={"revision": "1.1"})
 
 incident = Table(
     "incident",
@@ -180,7 +180,8 @@ heartbeat = Table(
     STATE,
     Column("name", Line, primary_key=True),
     Column("at", Moment, nullable=False),
-    Column("failure", Line, nullable=False),
+    Column("failure", Line, nullable=False),  # Of the rows that the first version wrote; `body` says all.
+    Column("body", Text, nullable=False, server_default=""),
 )
 
 # Alerts of other tools that fire.
@@ -188,6 +189,26 @@ alert = Table(
     "alert",
     STATE,
     Column("fingerprint", Line, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+# Answers to requests that named a key; without a body it is not known what came of it.
+answer = Table(
+    "answer",
+    STATE,
+    Column("key", Line, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("fingerprint", Line, nullable=False),
+    Column("body", LargeBinary, nullable=True),
+)
+Index("answer_oldest", answer.c.at)
+
+# What doors keep of their own.
+record = Table(
+    "record",
+    STATE,
+    Column("subject", Line, primary_key=True),
+    Column("name", Line, primary_key=True),
     Column("body", Text, nullable=False),
 )
 
@@ -273,3 +294,12 @@ sample_chunk = Table(
     sqlite_with_rowid=False,
 )
 Index("sample_chunk_hour", sample_chunk.c.hour)
+
+# One row: the newest sample of every series at a moment, from which a start goes on through the tail.
+sample_newest = Table(
+    "sample_newest",
+    RESULTS,
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+)

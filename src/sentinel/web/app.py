@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from aiohttp import web
 from sentinel.intake import routes as intake
 from sentinel.intake import silences as foreign_silences
 from sentinel.web import (
+    access_routes,
     changes,
     changes_page,
     crisis_page,
@@ -23,6 +25,7 @@ from sentinel.web import (
     oncall,
     overload,
     pages,
+    pictures,
     probes,
     problems,
     reports,
@@ -33,7 +36,12 @@ from sentinel.web import (
 )
 from sentinel.web.bodies import BODY_MAX_BYTES
 from sentinel.web.context import CONTEXT, Context
-from sentinel.web.guard import Route, add_headers, answer_problems, guarded
+from sentinel.web.described import OPERATIONS
+from sentinel.web.guard import LIMITS, Route, add_headers, answer_problems, guarded
+from sentinel.web.limits import Limits
+from sentinel.web.openapi import DOCUMENT, encoded
+from sentinel.web.rights import GRANTS
+from sentinel.web.runner import Runner, expectation
 from sentinel.web.telemetry import telemetry
 
 SHUTDOWN_WITHIN_S = 5.0
@@ -45,7 +53,9 @@ API = "/api/v1"
 
 def routes(metrics_path: str) -> list[Route]:
     """Return everything that is answered; who may ask stands beside it."""
-    return [*page_routes(), *api_routes(), *after_routes(), *change_routes(), *door_routes(metrics_path)]
+    found = [*page_routes(), *api_routes(), *after_routes(), *change_routes(), *door_routes(metrics_path)]
+    named = [(route, f"{route.method} {route.path}") for route in (*found, *access_routes.routes(API))]
+    return [replace(route, grant=GRANTS.get(name), operation=OPERATIONS.get(name)) for route, name in named]
 
 
 def page_routes() -> list[Route]:
@@ -53,6 +63,7 @@ def page_routes() -> list[Route]:
     return [
         Route("GET", "/", pages.now),
         Route("GET", "/incidents/{number}", pages.incident),
+        Route("GET", "/incidents/{number}/pictures/{name}", pictures.show),
         *(Route("POST", f"/incidents/{{number}}/{action}", pages.act) for action in pages.ACTIONS),
         Route("GET", "/requests", pages.requests),
         Route("GET", "/static/{name}", pages.static, access="anyone"),
@@ -109,16 +120,13 @@ def door_routes(metrics_path: str) -> list[Route]:
     """Return what other programs ask for: measurements, health, heartbeats, the doors of other systems."""
     return [
         Route("GET", metrics_path, lifecycle.metrics, access="listed"),
-        Route("GET", "/probe", lifecycle.probe),
+        Route("GET", "/probe", lifecycle.probe, access="near"),
+        Route("GET", "/config", lifecycle.modules, access="near"),
+        Route("GET", "/logs", lifecycle.logs, access="near"),
         *intake.routes(),
         Route("GET", "/-/healthy", lifecycle.healthy, access="anyone"),
         Route("GET", "/-/ready", lifecycle.ready, access="anyone"),
         Route("POST", "/-/reload", lifecycle.reload),
-        *(
-            Route(method, f"/ping/{{key}}{signal}", lifecycle.ping, access="anyone")
-            for method in ("GET", "POST")
-            for signal in ("", "/{signal}")
-        ),
     ]
 
 
@@ -170,13 +178,17 @@ def build(context: Context) -> web.Application:
     app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[telemetry, answer_problems])
     app[CONTEXT] = context
     app[lifecycle.RUNNING] = lifecycle.Running()
+    app[lifecycle.SENDING] = lifecycle.Running()
     app[support.TAKEN] = support.Taken()
     app[foreign_silences.CHANGING] = asyncio.Lock()
-    for route in routes(context.settings().metrics_path):
+    app[LIMITS] = Limits()
+    table = routes(context.settings().metrics_path)
+    app[DOCUMENT] = encoded(table)
+    for route in table:
         if route.method == "GET":
-            app.router.add_get(route.path, guarded(route))
+            app.router.add_get(route.path, guarded(route), expect_handler=expectation)
         else:
-            app.router.add_route(route.method, route.path, guarded(route))
+            app.router.add_route(route.method, route.path, guarded(route), expect_handler=expectation)
     app.on_response_prepare.append(add_headers)
     return app
 
@@ -187,7 +199,7 @@ async def serve(app: web.Application, listen: tuple[str, int] | socket.socket, c
     Raises:
         OSError: an address is in use or not this machine's, or another daemon answers on the control socket.
     """
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_WITHIN_S)
+    runner = Runner(app, access_log=None, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=SHUTDOWN_WITHIN_S)
     await runner.setup()
     try:
         if control is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -15,6 +16,8 @@ TEXT_MAX_CHARS = 4096
 TITLE_MAX_CHARS = 200
 NAME_MAX_CHARS = 100
 LABELS_MAX = 64
+# A year less on each side than calendars know, so that what is counted from it stays within them.
+FIRST_YEAR, LAST_YEAR = 2001, 2098
 
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX_CHARS)]
 Title = Annotated[str, msgspec.Meta(max_length=TITLE_MAX_CHARS)]
@@ -42,9 +45,14 @@ async def read(request: web.Request, shape: type[B]) -> B:
         raise Problem(415, f"A body must be application/json, not {one_line(request.content_type, NAME_MAX_CHARS)}.")
     try:
         # No lone surrogate passes UTF-8, none written as an escape passes msgspec; NaN is not JSON to it either.
-        return msgspec.json.decode(content, type=shape)
+        body = msgspec.json.decode(content, type=shape)
     except (ValueError, RecursionError) as error:
         raise Problem(400, f"The body cannot be read: {one_line(str(error), TEXT_MAX_CHARS)}.") from error
+    for name in shape.__struct_fields__:
+        value = getattr(body, name)
+        if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:  # A datetime is a date as well.
+            raise Problem(400, f"`{name.rstrip('_')}` must lie in the years {FIRST_YEAR} to {LAST_YEAR}.")
+    return body
 
 
 def line(text: str, max_chars: int = TITLE_MAX_CHARS) -> str:

@@ -18,7 +18,7 @@ from sentinel.core.fixes import Fix
 from sentinel.core.quality import QualityLevel, written
 from sentinel.core.quality_words import LABELS, read
 from sentinel.engine.changes import Changes
-from sentinel.web import bodies, people
+from sentinel.web import bodies, paging, people, tenancy
 from sentinel.web.bodies import Body, Labels, Name, Text, Title
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.ordering import number_of
@@ -124,18 +124,19 @@ class Deliver(Body, frozen=True):
 
 async def list_changes(request: web.Request) -> web.Response:
     """List changes, the newest plan first; ``state=open`` is those to which something can still happen."""
-    bodies.known_parameters(request, "service", "state", "limit")
+    bodies.known_parameters(request, "service", "state", "limit", "cursor")
     context, service, state = request.app[CONTEXT], request.query.get("service", ""), request.query.get("state", "")
     if state and state not in STATES | {"open"}:
         raise Problem(400, f"`state` must be open or one of {', '.join(sorted(STATES))}.")
-    limit = bodies.number(request, "limit", LIMIT_MAX, LIMIT_MAX)
     found = [
         change
         for change in reversed(known(context).all())
         if (not service or service in change.services)
+        and tenancy.sees(request, change.services)
         and (not state or change.phase == state or (state == "open" and not change.over))
     ]
-    return bodies.json([ChangeView(**_common(change, context)) for change in found[:limit]])
+    shown = paging.page(request, found, lambda change: change.number, LIMIT_MAX)
+    return bodies.json([ChangeView(**_common(change, context)) for change in shown])
 
 
 async def show_change(request: web.Request) -> web.Response:
@@ -147,10 +148,10 @@ async def show_change(request: web.Request) -> web.Response:
 
 async def list_fixes(request: web.Request) -> web.Response:
     """List the fixes that wait for their delivery, the oldest first."""
-    bodies.known_parameters(request, "service")
+    bodies.known_parameters(request, "service", "limit", "cursor")
     context, service = request.app[CONTEXT], request.query.get("service", "")
     found = [fix for fix in known(context).fixes() if not service or fix.service == service]
-    return bodies.json([_fix(fix, context) for fix in found])
+    return paging.listed(request, [_fix(fix, context) for fix in found], lambda fix: fix.number)
 
 
 # ------------------------------------------------------------------------------------------------------------- changing

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
 from sentinel.core.model import Directory, Language, Refused, Result, Verdict
+from sentinel.core.pings import Kind, Said
 from sentinel.core.report.model import NoService, Report, Wanted
 from sentinel.messages.links import Links
 from sentinel.rules import Facts, classify
@@ -18,19 +19,25 @@ from sentinel.rules import Facts, classify
 if TYPE_CHECKING:
     from sentinel.channels.sms_inbound import SmsDoor
     from sentinel.core.change import Change
+    from sentinel.core.mapping import BodyMapping
     from sentinel.engine.alerts import Alerts
+    from sentinel.engine.answers import Answers
     from sentinel.engine.changes import Changes
     from sentinel.engine.desk import Desk
+    from sentinel.engine.evidence import Evidence
     from sentinel.engine.live import Live
     from sentinel.engine.matrices import Matrices
     from sentinel.engine.overload import OverloadWatch
     from sentinel.engine.problems import Problems
     from sentinel.engine.rotas import Rotas
+    from sentinel.engine.tokens import Tokens
     from sentinel.intake.answering import Answering
     from sentinel.intake.mail import MailDoor
+    from sentinel.intake.opsgenie.watch import Watch as OpsgenieWatch
     from sentinel.intake.receipts import Receipts
     from sentinel.store.base import ResultStore, Store
 
+Loopback = Literal["auto", "yes", "no"]
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
@@ -57,8 +64,40 @@ class AlertDoor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job that calls: its probe, its key, its slug; ``meaning`` reads what a body says."""
+
+    name: str
+    key: str = field(default="", repr=False)
+    slug: str = ""
+    post_only: bool = False
+    meaning: Callable[[str], Kind] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integration:
+    """A sender with a key of its own, PagerDuty's or Opsgenie's: its name, the key, what it is about."""
+
+    name: str
+    key: str = field(repr=False)
+    service: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """An address for JSON bodies: its key, and how they are read."""
+
+    key: str = field(repr=False)
+    mapping: BodyMapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the web needs to know of the configuration. ``heartbeats`` maps the key of a heartbeat to its probe."""
+    """What the web needs to know of the configuration. ``ping_key`` is that of all jobs, which are then told by slugs.
+
+    ``owners`` says which customer a service is of. ``loopback`` says whether this machine needs a token, ``auto``: when
+    there is one. ``limit`` is how many requests a second one client may make in the long run, and how many at once.
+    """
 
     directory: Directory
     listen_host: str = "127.0.0.1"
@@ -70,11 +109,19 @@ class Settings:
     metrics_allow: tuple[IPv4Network | IPv6Network, ...] = LOOPBACK
     services: Mapping[str, str] = field(default_factory=dict)
     customers: tuple[str, ...] = ()
-    heartbeats: Mapping[str, str] = field(default_factory=dict, repr=False)
+    jobs: tuple[Job, ...] = ()
+    ping_key: str = field(default="", repr=False)
     support: Support | None = None
     alerts: AlertDoor = AlertDoor()
     problems: AlertDoor = AlertDoor(enabled=False)
+    integrations: tuple[Integration, ...] = ()
+    opsgenie: tuple[Integration, ...] = ()
+    hooks: tuple[Hook, ...] = ()
     sms_doors: Mapping[str, SmsDoor] = field(default_factory=dict, repr=False)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    loopback: Loopback = "auto"
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    limit: tuple[float, float] = (100.0, 1_000.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,13 +181,13 @@ async def no_report(_wanted: Wanted) -> Report:
 class Context:
     """The daemon, as far as requests may see it; filled in by ``daemon.py``.
 
-    ``read`` runs a blocking read of the store in a reader thread. ``heard`` keeps that a heartbeat called, with its
-    failure if it reported one, and returns when that is on disk. ``probe_once`` runs all targets of a probe now, and
+    ``read`` runs a blocking read of the store in a reader thread. ``heard`` keeps what a job said, and
+    returns when that is on disk. ``probe_once`` runs all targets of a probe now, and
     returns nothing for a name that is not configured. ``notify_test`` raises ``KeyError`` for a person nobody knows.
-    ``blackbox`` answers ``/probe``, given its query and the headers. ``served`` is told of each request: the pattern
-    of its path, its method, the code of the answer and the seconds it took. ``classify`` says what the rules make of
-    a report, ``words`` which values of a label they ask for. ``alerts_heard`` is told of alerts from elsewhere: the
-    source, how many fire, are over, make no sense.
+    ``blackbox`` answers ``/probe``, given its query and headers, ``blackbox_told`` its pages ``config`` and ``logs``.
+    ``served`` is told of each request: the pattern of its path, its method, the code of the answer and the seconds it
+    took. ``classify`` says what the rules make of a report, ``words`` which values of a label they ask for.
+    ``alerts_heard`` is told of alerts from elsewhere: the source, how many fire, are over, make no sense.
     """
 
     settings: Callable[[], Settings]
@@ -156,11 +203,12 @@ class Context:
     now: Callable[[], datetime]
     health: Callable[[], Health]
     reload: Callable[[], Awaitable[ReloadOutcome]]
-    metrics_page: Callable[[str], tuple[bytes, str]]
-    heard: Callable[[str, str], Awaitable[None]]
+    metrics_page: Callable[[str], tuple[Iterator[bytes], str]]
+    heard: Callable[[str, Said], Awaitable[None]]
     probe_once: Callable[[str], Awaitable[list[Result] | None]]
     notify_test: Callable[[str], Awaitable[list[Delivered]]]
     blackbox: Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[ProbeAnswer]]
+    blackbox_told: Callable[[str, Mapping[str, str]], Awaitable[ProbeAnswer]]
     served: Callable[[str, str, int, float], None] = lambda *_: None
     classify: Callable[[Facts], Verdict | None] = lambda facts: classify(facts, (), ())
     words: Callable[[str], tuple[str, ...]] = lambda _label: ()
@@ -171,7 +219,11 @@ class Context:
     answering: Answering | None = None
     receipts: Receipts | None = None
     mail: MailDoor | None = None
+    tokens: Tokens | None = None
+    answers: Answers | None = None
     changes: Changes | None = None
+    evidence: Evidence | None = None
+    opsgenie: OpsgenieWatch | None = None
     finish_change: Callable[[str, str], Awaitable[Change]] = no_change
 
 

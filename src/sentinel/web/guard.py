@@ -2,31 +2,44 @@
 
 Without credentials only this machine is served: the control socket, and loopback peers that speak for themselves.
 A browser on this machine visits other sites too, so the Host header (DNS rebinding) and the origin of everything
-that changes something (request forgery) are checked as well (threats T8, T15, T24, T25).
+that changes something (request forgery) are checked as well (threats T8, T15, T24, T25). Who shows a token is served
+as far as its role goes, wherever it comes from: `rights.py` has the table.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sentinel.core.access import Right
 from sentinel.core.model import Refused
 from sentinel.engine.desk import Unknown
 from sentinel.store.base import StoreUnavailable
-from sentinel.web import keys, peers
+from sentinel.web import identity as identities
+from sentinel.web import keys, paging, peers, repeats, tenancy
 from sentinel.web.context import CONTEXT, AlertDoor, Context
+from sentinel.web.identity import IDENTITY, Identity
+from sentinel.web.limits import Limits, Weight
+from sentinel.web.operations import Operation
 from sentinel.web.problem import RETRY_AFTER_S, Problem, answer
+from sentinel.web.rights import Grant
 
-# `local`: this machine only. `listed`: the addresses of `server.metrics.allow`. `anyone`: carries its own proof, or
-# says nothing.
+# `local`: whoever shows a token, and this machine where none is needed. `near`: tokens, and this machine always.
+# `listed`: the addresses of `server.metrics.allow`. `anyone`: carries its own proof, or says nothing.
 # `alerts`: this machine, the addresses of `intake.alertmanager.allow`, and who has its key; `problems`: of Dynatrace.
-Access = Literal["local", "listed", "alerts", "problems", "anyone"]
+Access = Literal["local", "near", "listed", "alerts", "problems", "anyone"]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+LIMITS: Final = web.AppKey("LIMITS", Limits)
+# What a token needs for a route that has no line in the table of rights: the doors, which have keys of their own.
+DOORS: Final[dict[Access, Right]] = {"listed": "look", "alerts": "work", "problems": "work"}
+# Who may send alerts is held up, not refused: what is refused is lost, and the queue behind these doors is bounded.
+SENDERS: Final[frozenset[Access]] = frozenset({"alerts", "problems"})
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FRIENDLY_SITES = frozenset({"same-origin", "none"})
@@ -48,49 +61,145 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the table of routes: everything that Sentinel answers stands in one."""
+    """One line of the table of routes: everything that Sentinel answers stands in one.
+
+    ``grant`` is its line in the table of rights, ``operation`` what the description of the API says of it.
+    """
 
     method: str
     path: str
     handler: Handler
     access: Access = "local"
+    grant: Grant | None = None
+    operation: Operation | None = None
 
 
 def guarded(route: Route) -> Handler:
     """Put the checks of a route before its handler."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        admit(request, route.access)
-        return await route.handler(request)
+        try:
+            who = admit(request, route.access)
+        except Problem as problem:
+            if problem.status == 401:
+                charge(request, f"stranger:{identities.client(request)}", "bulk")
+            raise
+        if who is None:
+            return await route.handler(request)
+        request[IDENTITY] = who
+        entitle(who, route)
+        if not peers.on_control_socket(request) and route.access not in SENDERS:
+            charge(request, f"{who.key} {identities.client(request) if who.token is None else ''}", weight_of(route))
+        if route.grant is not None:
+            await tenancy.within(request, route.grant.tenant)
+        if route.operation is not None:
+            route.operation.check_query(request)
+        secret = route.grant is not None and route.grant.shows_secret
+        return await repeats.once(request, route.handler, shows_secret=secret)
 
     return handle
 
 
-def admit(request: web.Request, access: Access) -> None:
-    """Let a request in, or not.
+def admit(request: web.Request, access: Access) -> Identity | None:
+    """Let a request in, and say who asks; nothing on routes where that does not matter.
 
     Raises:
-        Problem: 403, with the reason.
+        Problem: 403, with the reason; 401 a token is missing, or it is none.
     """
-    if access == "anyone" or peers.on_control_socket(request):
-        return
+    if access == "anyone":
+        return None
+    if peers.on_control_socket(request):
+        return Identity(f"socket:{peers.user(request)}", "administrator")
     context = request.app[CONTEXT]
-    peer = peers.address(request)
-    proxied = peers.forwarded(request)
-    if access == "listed":
-        if peer is None or proxied or not any(peer in network for network in context.settings().metrics_allow):
-            raise Problem(403, "This address is not in `server.metrics.allow`.")
-        return
+    if access == "listed" and _is_listed(request, context):
+        return None
     if access == "alerts" and _may_send_alerts(request, context.settings().alerts, "alertmanager"):
-        return
+        return None
     if access == "problems" and _may_send_alerts(request, context.settings().problems, "dynatrace"):
+        return None
+    who = _with_token(request, context)
+    if who is not None:
+        return who
+    if access == "listed":
+        raise Problem(403, "This address is not in `server.metrics.allow`.")
+    return _of_this_machine(request, context, access)
+
+
+def entitle(who: Identity, route: Route) -> None:
+    """Refuse what the role has no right to. A route without a line in the table is refused to every token.
+
+    Raises:
+        Problem: 403, with the right that is missing.
+    """
+    if who.token is None:  # The socket, and this machine as long as it needs no token: all rights.
         return
-    if peer is None or not peer.is_loopback or proxied:
+    grant = route.grant
+    needed = grant.right if grant is not None else DOORS.get(route.access)
+    if who.role == "customer":
+        if grant is None or grant.tenant == "nothing":
+            raise Problem(403, "The token of a customer may not ask this.")
+    elif needed is None or not who.has(needed):
+        raise Problem(403, f"The role `{who.role}` may not ask this: it needs the right `{needed or 'of nobody'}`.")
+
+
+def charge(request: web.Request, client: str, weight: Weight) -> None:
+    """Count a request of a client.
+
+    Raises:
+        Problem: 429, with when to ask again; what matters least is refused first.
+    """
+    now_s = asyncio.get_running_loop().time()
+    wait_s = request.app[LIMITS].take(client, weight, request.app[CONTEXT].settings().limit, now_s)
+    if wait_s:
+        raise Problem(429, f"Too many requests; ask again in {wait_s} s.", Retry_After=str(wait_s))
+
+
+def charge_stranger(request: web.Request) -> None:
+    """Count a request that proves nothing.
+
+    Raises:
+        Problem: 429, with when to ask again.
+    """
+    charge(request, f"stranger:{identities.client(request)}", "bulk")
+
+
+def weight_of(route: Route) -> Weight:
+    """Return how much an answer matters when there are too many."""
+    if route.grant is not None:
+        return route.grant.weight
+    return "look"
+
+
+def _with_token(request: web.Request, context: Context) -> Identity | None:
+    """Return who shows a token. Where nobody needs one, a password of something else means nothing."""
+    if context.tokens is None or not (context.tokens.known() or context.tokens.looks_like(keys.in_header(request))):
+        return None
+    who = identities.shown(request)
+    if who is not None and request.method not in SAFE_METHODS and not _origin_is_ours(request):
+        raise Problem(403, "The request comes from another site.")
+    return who
+
+
+def _of_this_machine(request: web.Request, context: Context, access: Access) -> Identity:
+    peer, settings = peers.address(request), context.settings()
+    needed = settings.loopback == "no" or (context.tokens is not None and context.tokens.known())
+    near = peer is not None and peer.is_loopback and not peers.forwarded(request)
+    if needed and not (near and (access != "local" or settings.loopback == "yes")):
+        raise identities.unknown(request, "Show a token: `Authorization: Bearer TOKEN`.")
+    if not near:
         raise Problem(403, "Without credentials configured, only this machine is served, and no proxy.")
     if not _host_is_ours(request, context):
         raise Problem(403, "The Host header names neither this machine nor `site.url`.")
     if request.method not in SAFE_METHODS and not _origin_is_ours(request):
         raise Problem(403, "The request comes from another site.")
+    return Identity("local", "administrator")
+
+
+def _is_listed(request: web.Request, context: Context) -> bool:
+    peer = peers.address(request)
+    if peer is None or peers.forwarded(request):
+        return False
+    return any(peer in network for network in context.settings().metrics_allow)
 
 
 def _may_send_alerts(request: web.Request, door: AlertDoor, name: str) -> bool:
@@ -136,16 +245,18 @@ def _origin_is_ours(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
+    ours = {request.headers.get("Host"), urlsplit(request.app[CONTEXT].settings().site_url).netloc or None}
     try:
-        return urlsplit(origin).netloc == request.headers.get("Host")
+        return urlsplit(origin).netloc in ours
     except ValueError:
         return False
 
 
-async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers that keep a browser in check on every answer, errors included."""
     response.headers.update(HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
+    paging.add_link(request, response)
 
 
 @web.middleware

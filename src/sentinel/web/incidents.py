@@ -15,12 +15,12 @@ from sentinel.core import commands as c
 from sentinel.core.model import CauseClass, Level, Phase, Priority, Severity, Signal, Verdict
 from sentinel.core.state import Incident
 from sentinel.rules import PRIORITY_OF, SEVERITY_OF, USUAL
-from sentinel.web import bodies, handling, peers, people
+from sentinel.web import bodies, handling, identity, paging, peers, people, pictures, tenancy
 from sentinel.web.bodies import Body, Labels, Name, Text
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.ordering import number_of, ordered, queued
 from sentinel.web.problem import Problem
-from sentinel.web.views import IncidentPage, incident_page, incident_view
+from sentinel.web.views import IncidentPage, IncidentView, incident_page, incident_view
 
 PHASES: tuple[Phase, ...] = get_args(Phase)
 UNFINISHED = "unfinished"
@@ -97,14 +97,17 @@ async def list_incidents(request: web.Request) -> web.Response:
     if request.query.get("order") == QUEUE:
         return bodies.json([incident_view(state) for state in _queue(request)])
     before = request.query.get("before", "")
+    limit, phases = bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX), _phases(request.query.getall("state", []))
+    before = number_of(before) if before else ""
+    services = tenancy.wanted(request, bodies.line(request.query.get("service", "")))
+    if services is None:
+        return bodies.json([])
     found: list[Incident] = await context.read(
-        context.store.incidents,
-        limit=bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX),
-        before=number_of(before) if before else "",
-        phases=_phases(request.query.getall("state", [])),
-        service=bodies.line(request.query.get("service", "")),
+        context.store.incidents, limit=limit + 1, before=before, phases=phases, service=services
     )
-    return bodies.json([incident_view(state) for state in found])
+    if len(found) > limit:
+        paging.link(request, before=found[limit - 1].number)
+    return bodies.json([incident_view(state) for state in found[:limit]])
 
 
 def _queue(request: web.Request) -> list[Incident]:
@@ -116,7 +119,9 @@ def _queue(request: web.Request) -> list[Incident]:
     found = (
         state
         for state in request.app[CONTEXT].desk.open()
-        if (not phases or state.phase in phases) and service in {"", state.service}
+        if (not phases or state.phase in phases)
+        and service in {"", state.service}
+        and tenancy.sees(request, (state.service,))
     )
     return queued(found, strict=request.app[CONTEXT].overload.now.on)[
         : bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)
@@ -124,8 +129,11 @@ def _queue(request: web.Request) -> list[Incident]:
 
 
 async def show_incident(request: web.Request) -> web.Response:
-    """Show one incident with its timeline, messages and ticket."""
-    return bodies.json(await find(request.app[CONTEXT], number_of(request.match_info["number"])))
+    """Show one incident with its timeline, messages and ticket; to its customer as lists do."""
+    shown: IncidentView = await find(request.app[CONTEXT], number_of(request.match_info["number"]))
+    if identity.services(request) is not None:
+        shown = IncidentView(**{name: getattr(shown, name) for name in IncidentView.__struct_fields__})
+    return bodies.json(shown)
 
 
 async def find(context: Context, number: str) -> IncidentPage:
@@ -137,12 +145,13 @@ async def find(context: Context, number: str) -> IncidentPage:
     state: Incident | None = await context.read(context.store.incident, number)
     if state is None:
         raise Problem(404, f"There is no incident {number}.")
-    return incident_page(
+    shown = incident_page(
         state,
         await context.read(context.store.timeline, number),
         await context.read(context.store.messages, limit=MESSAGES_MAX, incident=number),
         await context.read(context.store.ticket, number),
     )
+    return replace(shown, pictures=await pictures.of(context, state))
 
 
 async def raise_incident(request: web.Request) -> web.Response:

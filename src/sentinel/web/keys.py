@@ -11,6 +11,12 @@ from aiohttp import web
 
 def shown(request: web.Request) -> str | None:
     """Return the key that a request shows; nothing when it shows none."""
+    found = in_header(request)
+    return request.query.get("key") if found is None else found
+
+
+def in_header(request: web.Request) -> str | None:
+    """Return the key in the header; nothing when there is none."""
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     match scheme.lower():
         case "bearer":
@@ -18,7 +24,7 @@ def shown(request: web.Request) -> str | None:
         case "basic":
             return _password(value)
         case _:
-            return request.query.get("key")
+            return None
 
 
 def equal(one: str, other: str) -> bool:

@@ -1,45 +1,41 @@
-"""The paths other programs call: metrics, life cycle, heartbeats, and ``/probe``."""
+"""The paths other programs call: metrics, life cycle, and ``/probe``."""
 
 from __future__ import annotations
 
-import hmac
 from typing import Final
 
 import msgspec
 from aiohttp import web
-from isal import igzip
 
-from sentinel.messages.clean import one_line
-from sentinel.web import bodies
-from sentinel.web.context import CONTEXT, Settings
+from sentinel.web import bodies, scrape
+from sentinel.web.context import CONTEXT, ProbeAnswer
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
 PROBES_IN_FLIGHT_MAX: Final = 50
-COMPRESS_FROM_BYTES: Final = 1400
-COMPRESSION_LEVEL: Final = 1  # ten times faster than zlib's usual for a page a fifth larger
-FAILURE_MAX_CHARS: Final = 500
-EXIT_STATUS_MAX: Final = 255
-REMARKS: Final = frozenset({"start", "log"})  # calls that say neither well nor ill
+PAGES_IN_FLIGHT_MAX: Final = 8  # Two Prometheus servers, a few people, and what a client left half read.
 
 
 class Running:
-    """How many ``/probe`` runs are under way: each is a connection that somebody else asked for."""
+    """How many answers of a kind are under way: each is a connection that somebody else asked for."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
-RUNNING = web.AppKey("RUNNING", Running)
+RUNNING = web.AppKey("RUNNING", Running)  # Runs of `/probe`.
+SENDING = web.AppKey("SENDING", Running)  # Pages of metrics.
 
 
-async def metrics(request: web.Request) -> web.Response:
+async def metrics(request: web.Request) -> web.StreamResponse:
     """Answer with every metric, in the format the client prefers."""
-    page, content_type = request.app[CONTEXT].metrics_page(request.headers.get("Accept", ""))
-    headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-    if len(page) >= COMPRESS_FROM_BYTES and "gzip" in request.headers.get("Accept-Encoding", ""):
-        page = igzip.compress(page, COMPRESSION_LEVEL)
-        headers["Content-Encoding"] = "gzip"
-    return web.Response(body=page, headers=headers)
+    sending = request.app[SENDING]
+    if sending.count >= PAGES_IN_FLIGHT_MAX:
+        raise Problem(503, f"{PAGES_IN_FLIGHT_MAX} pages are being sent already.", Retry_After=str(RETRY_AFTER_S))
+    sending.count += 1
+    try:
+        return await scrape.send(request, *request.app[CONTEXT].metrics_page(request.headers.get("Accept", "")))
+    finally:
+        sending.count -= 1
 
 
 async def healthy(_request: web.Request) -> web.Response:
@@ -77,18 +73,6 @@ async def reload_api(request: web.Request) -> web.Response:
     return bodies.json(Reloaded(done=outcome.done, mistakes=outcome.mistakes, warnings=outcome.warnings))
 
 
-async def ping(request: web.Request) -> web.Response:
-    """Hear a heartbeat: on disk before the answer, for who calls once an hour does not call again."""
-    context = request.app[CONTEXT]
-    name = _heartbeat(request.match_info["key"], context.settings())
-    signal = request.match_info.get("signal", "")
-    if not name or not _is_signal(signal):
-        return web.Response(text="not found", status=404)
-    if signal not in REMARKS:
-        await context.heard(name, await _failure(request, signal))
-    return web.Response(text="OK")
-
-
 async def probe(request: web.Request) -> web.Response:
     """Probe a target now, as blackbox_exporter does."""
     running = request.app[RUNNING]
@@ -99,27 +83,18 @@ async def probe(request: web.Request) -> web.Response:
         found = await request.app[CONTEXT].blackbox(dict(request.query), dict(request.headers))
     finally:
         running.count -= 1
+    return _told(found)
+
+
+async def modules(request: web.Request) -> web.Response:
+    """Show the modules of ``/probe``, as blackbox_exporter's ``/config`` does."""
+    return _told(await request.app[CONTEXT].blackbox_told("config", {}))
+
+
+async def logs(request: web.Request) -> web.Response:
+    """Show what one of the last runs of ``/probe`` saw, as blackbox_exporter's ``/logs`` does."""
+    return _told(await request.app[CONTEXT].blackbox_told("logs", dict(request.query)))
+
+
+def _told(found: ProbeAnswer) -> web.Response:
     return web.Response(body=found.text.encode(), status=found.status, headers={"Content-Type": found.content_type})
-
-
-def _heartbeat(key: str, settings: Settings) -> str:
-    """Find a heartbeat by its key, comparing with every one so that the time taken tells nothing; empty for none."""
-    name, written = "", key.encode("utf-8", "surrogateescape")
-    for known, probe_name in settings.heartbeats.items():
-        if hmac.compare_digest(known.encode(), written):
-            name = probe_name
-    return name
-
-
-def _is_signal(signal: str) -> bool:
-    if signal in {"", "fail", *REMARKS}:
-        return True
-    return signal.isascii() and signal.isdecimal() and len(signal) <= 3 and int(signal) <= EXIT_STATUS_MAX
-
-
-async def _failure(request: web.Request, signal: str) -> str:
-    """Return the failure that a call reports; empty when all is well."""
-    if signal == "fail":
-        said = (await request.read()).decode("utf-8", "replace")
-        return one_line(said, FAILURE_MAX_CHARS) or "the job reported a failure"
-    return f"the job ended with status {int(signal)}" if signal and int(signal) else ""

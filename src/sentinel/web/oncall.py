@@ -15,7 +15,7 @@ from sentinel.core import oncall
 from sentinel.core.model import Refused
 from sentinel.core.oncall import Gap, Off, Shift, Stretch
 from sentinel.core.rota import Entry, EntryKind, Rota
-from sentinel.web import bodies, ics, people
+from sentinel.web import bodies, ics, paging, people
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.problem import Problem
@@ -122,10 +122,11 @@ async def list_shifts(request: web.Request) -> web.Response:
 
 async def list_changes(request: web.Request) -> web.Response:
     """List what people put over the rotas, newest first."""
-    bodies.known_parameters(request, "rota")
+    bodies.known_parameters(request, "rota", "limit", "cursor")
     context = request.app[CONTEXT]
     names = {rota.id for rota in _asked(request, context)}
-    return bodies.json([_change(one) for one in reversed(context.rotas.entries()) if one.rota in names])
+    found = [_change(one) for one in reversed(context.rotas.entries()) if one.rota in names]
+    return paging.listed(request, found, lambda one: one.id)
 
 
 async def rota_feed(request: web.Request) -> web.Response:

@@ -21,7 +21,7 @@ from sentinel.core.state import Incident
 from sentinel.engine.live import Live, Row
 from sentinel.messages.clean import clean
 from sentinel.store.base import OutboxRow, Recorded
-from sentinel.web import bodies, changes, people
+from sentinel.web import bodies, changes, people, pictures
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.ordering import number_of, queued
 from sentinel.web.problem import Problem
@@ -87,7 +87,15 @@ async def incident(request: web.Request) -> web.Response:
     timeline: list[Recorded] = await context.read(context.store.timeline, number)
     messages: list[OutboxRow] = await context.read(context.store.messages, limit=INCIDENT_MESSAGES_MAX, incident=number)
     shown = timeline[-TIMELINE_MAX:][::-1]
-    return render(request, "incident.html", one=state, timeline=shown, messages=messages, told=_told(context))
+    return render(
+        request,
+        "incident.html",
+        one=state,
+        timeline=shown,
+        messages=messages,
+        pictures=await pictures.of(context, state),
+        told=_told(context),
+    )
 
 
 def _told(context: Context) -> Callable[[e.Event], str]:

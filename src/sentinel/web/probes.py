@@ -10,16 +10,17 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from sentinel.core.matching import Silence
-from sentinel.web import bodies, people
+from sentinel.core.matching import Silence, written
+from sentinel.web import bodies, paging, people
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import Problem
-from sentinel.web.views import ProbeView, matcher, message_view, silence_view
+from sentinel.web.views import ProbeView, message_view, silence_view
 
 MESSAGES_DEFAULT = 50
 MESSAGES_MAX = 500
 MATCHERS_MAX = 20
+ROWS_MAX = 10_000
 SILENCE_MAX = timedelta(days=366)
 
 
@@ -49,7 +50,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_probes(request: web.Request) -> web.Response:
     """List every target of every probe with its last result."""
-    bodies.known_parameters(request, "probe", "state")
+    bodies.known_parameters(request, "probe", "state", "limit", "cursor")
     wanted = {name: request.query[name] for name in ("probe", "state") if name in request.query}
     rows = [
         ProbeView(
@@ -63,7 +64,8 @@ async def list_probes(request: web.Request) -> web.Response:
         )
         for row in request.app[CONTEXT].live.rows()
     ]
-    return bodies.json([row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())])
+    found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
+    return paging.listed(request, found, lambda row: f"{row.probe} {row.target}", ROWS_MAX)
 
 
 async def run_probe(request: web.Request) -> web.Response:
@@ -79,7 +81,7 @@ async def list_silences(request: web.Request) -> web.Response:
     """List the silences that have not ended."""
     context = request.app[CONTEXT]
     found: list[Silence] = await context.read(context.store.silences, context.now())
-    return bodies.json([silence_view(one) for one in found])
+    return paging.listed(request, [silence_view(one) for one in found], lambda one: one.id)
 
 
 async def add_silence(request: web.Request) -> web.Response:
@@ -94,7 +96,7 @@ async def add_silence(request: web.Request) -> web.Response:
     if ends_at <= max(now, starts_at) or ends_at - starts_at > SILENCE_MAX:
         raise Problem(400, f"A silence ends after it starts, in the future, and lasts {SILENCE_MAX.days} days at most.")
     try:
-        matchers = tuple(matcher(bodies.line(text, bodies.TEXT_MAX_CHARS)) for text in body.matchers)
+        matchers = tuple(written(bodies.line(text, bodies.TEXT_MAX_CHARS)) for text in body.matchers)
     except ValueError as error:
         raise Problem(400, f"{error}.") from error
     silence = Silence(

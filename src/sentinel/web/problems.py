@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sentinel.core.problem_record import ProblemRecord
 from sentinel.engine.problems import PREFIX
-from sentinel.web import bodies, people, reviews
+from sentinel.web import bodies, paging, people, reviews
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT
 from sentinel.web.ordering import number_of
@@ -110,13 +110,14 @@ def problem_view(one: ProblemRecord) -> ProblemView:
 
 async def list_problems(request: web.Request) -> web.Response:
     """List problems, the newest first; ``state`` narrows it."""
-    bodies.known_parameters(request, "state")
+    bodies.known_parameters(request, "state", "limit", "cursor")
     wanted = [name for entry in request.query.getall("state", []) for name in entry.split(",") if name]
     wrong = [name for name in wanted if name not in STATES]
     if wrong:
         raise Problem(400, f"Unknown state `{bodies.line(wrong[0])}`; known: {', '.join(STATES)}.")
     found = request.app[CONTEXT].problems.all()
-    return bodies.json([problem_view(one) for one in reversed(found) if not wanted or one.phase in wanted])
+    shown = [problem_view(one) for one in reversed(found) if not wanted or one.phase in wanted]
+    return paging.listed(request, shown, lambda one: one.number)
 
 
 async def show_problem(request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from sentinel.core.business import OutOfCalendar
 from sentinel.core.calendar import shown_at
 from sentinel.core.report.model import NoService, Report, Wanted
 from sentinel.reporting import asking, mail, page, pdf, table
-from sentinel.web import bodies
+from sentinel.web import bodies, identity
 from sentinel.web.context import CONTEXT
 from sentinel.web.pages import render
 from sentinel.web.problem import Problem
@@ -99,6 +99,9 @@ async def _make(request: web.Request, query: Mapping[str, str]) -> Report:
     context = request.app[CONTEXT]
     zone = ZoneInfo(context.settings().timezone)
     services = tuple(filter(None, map(bodies.line, request.query.getall("service", []))))
+    seen = identity.services(request)
+    if seen is not None:
+        services = _narrowed(services, seen)
     if len(services) > SERVICES_MAX:
         raise Problem(400, f"A report covers {SERVICES_MAX} services at most.")
     month, first, last = (bodies.line(query.get(name, "")) for name in ("month", "from", "to"))
@@ -110,6 +113,18 @@ async def _make(request: web.Request, query: Mapping[str, str]) -> Report:
         raise Problem(404, str(error)) from error
     except (ValueError, OutOfCalendar) as error:
         raise Problem(400, str(error)) from error
+
+
+def _narrowed(asked: tuple[str, ...], seen: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the services of a customer's report: those asked for of theirs, all of theirs without a word.
+
+    Raises:
+        Problem: 404 there is none, or one is somebody else's: as if it were not there.
+    """
+    other = next((name for name in asked if name not in seen), None)
+    if other is not None or not seen:
+        raise Problem(404, f"There is no service {other}." if other else "There is no service.")
+    return asked or seen
 
 
 def _file(report: Report, suffix: str, content_type: str, body: bytes) -> web.Response:

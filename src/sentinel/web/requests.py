@@ -16,7 +16,7 @@ from sentinel.core import requests
 from sentinel.core.model import Phase, Signal, Verdict
 from sentinel.core.state import Incident
 from sentinel.rules import Facts, words
-from sentinel.web import bodies, peers, people, signals
+from sentinel.web import bodies, peers, people, signals, tenancy
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.ordering import number_of, queued
@@ -147,11 +147,14 @@ async def list_requests(request: web.Request) -> web.Response:
     if state and state not in PHASES:
         raise Problem(400, f"Unknown state `{bodies.line(state)}`; known: {', '.join(PHASES)}.")
     limit = bodies.number(request, "limit", LIST_DEFAULT, LIST_MAX)
-    found = await asked_for(request.app[CONTEXT], state, bodies.line(request.query.get("service", "")), limit)
+    services = tenancy.wanted(request, bodies.line(request.query.get("service", "")))
+    if services is None:
+        return bodies.json([])
+    found = await asked_for(request.app[CONTEXT], state, services, limit)
     return bodies.json([request_view(one) for one in found])
 
 
-async def asked_for(context: Context, state: str, service: str, limit: int) -> list[Incident]:
+async def asked_for(context: Context, state: str, service: str | tuple[str, ...], limit: int) -> list[Incident]:
     """Return requests in a state that people see; in any without one."""
     if state == UNFINISHED:
         unfinished = (one for one in context.desk.open() if one.active and _fits(one, state, service))
@@ -174,11 +177,11 @@ async def asked_for(context: Context, state: str, service: str, limit: int) -> l
     return found[:limit]
 
 
-def _fits(one: Incident, state: str, service: str) -> bool:
+def _fits(one: Incident, state: str, service: str | tuple[str, ...]) -> bool:
     shown = requests.shown(one)
     return (
         one.kind == "request"
-        and (not service or one.service == service)
+        and (not service or one.service in ((service,) if isinstance(service, str) else service))
         and (
             state in {"", UNFINISHED}
             or shown == state

@@ -19,7 +19,7 @@ from sentinel.core.review_state import NONE
 from sentinel.core.state import Incident
 from sentinel.messages.clean import clean
 from sentinel.store.base import Recorded
-from sentinel.web import bodies, ordering, people
+from sentinel.web import bodies, ordering, paging, people
 from sentinel.web.bodies import Body, Name, Text, Title
 from sentinel.web.context import CONTEXT
 from sentinel.web.ordering import number_of
@@ -218,10 +218,11 @@ async def _acted(request: web.Request, command: Any) -> web.Response:
 
 async def list_actions(request: web.Request) -> web.Response:
     """List actions of incidents and problems, the next one due first; with ``open`` those still to be done."""
-    bodies.known_parameters(request, "open", "owner")
+    bodies.known_parameters(request, "open", "owner", "limit", "cursor")
     owner = people.named(request, bodies.line(request.query.get("owner", ""), bodies.NAME_MAX_CHARS))
     found = await all_actions(request, only_open=bool(request.query.get("open")))
-    return bodies.json([one for one in found if owner in {"", one.owner}])
+    wanted = [one for one in found if owner in {"", one.owner}]
+    return paging.listed(request, wanted, lambda one: f"{one.of} {one.id}")
 
 
 async def all_actions(request: web.Request, *, only_open: bool) -> list[ActionView]:

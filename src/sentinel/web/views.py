@@ -10,7 +10,7 @@ import msgspec
 from sentinel.core import requests
 from sentinel.core.deadlines import ClockState
 from sentinel.core.known_error import KnownError
-from sentinel.core.matching import Matcher, Silence
+from sentinel.core.matching import Silence
 from sentinel.core.model import CauseClass, Kind, Level, Priority, Result, Severity, WaitsOn
 from sentinel.core.state import Incident
 from sentinel.store.base import OutboxRow, Recorded
@@ -86,6 +86,15 @@ class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
     open_actions: int
 
 
+class PictureView(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that a browser probe kept of a failure, and where it is shown."""
+
+    name: str
+    probe: str
+    taken_at: datetime
+    url: str
+
+
 class IncidentPage(IncidentView, frozen=True, kw_only=True):
     """One incident with all that is known of it."""
 
@@ -118,6 +127,7 @@ class IncidentPage(IncidentView, frozen=True, kw_only=True):
     timeline: tuple[EventView, ...]
     messages: tuple[MessageView, ...]
     ticket: TicketView | None
+    pictures: tuple[PictureView, ...] = ()
 
 
 class ProbeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,19 +233,6 @@ def silence_view(silence: Silence) -> SilenceView:
         by=silence.by,
         comment=silence.comment,
     )
-
-
-def matcher(text: str) -> Matcher:
-    """Read a matcher as people write it.
-
-    Raises:
-        ValueError: it is none; the text says what one looks like.
-    """
-    for sign, equal in (("!=", False), ("=", True)):
-        label, found, value = text.partition(sign)
-        if found and label.strip() and "=" not in label:
-            return Matcher(label=label.strip(), value=value.strip(), equal=equal)
-    raise ValueError(f"'{text}' is not a matcher; write LABEL=VALUE or LABEL!=VALUE")
 
 
 def _common(state: Incident) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from sentinel.core.matching import Matcher, Silence
+from sentinel.core.pings import NOTHING, Ping, Said, hear
 from sentinel.store.base import Store, Write
 from sentinel.tickets.base import Ticket, TicketReference
 from tests.store.lives import MINUTE, START, Life, closing, opened
@@ -68,12 +69,27 @@ def test_silences_are_kept_until_they_end_and_can_be_changed(store: Store):
     assert store.silences(START + MINUTE) == [longer]
 
 
+def test_of_a_silence_that_is_over_only_its_id_is_known_until_it_is_forgotten(store: Store):
+    over = Silence(
+        id="s1", matchers=(Matcher(label="a", value="b"),), starts_at=START, ends_at=START + MINUTE, by="", comment=""
+    )
+    store.put_silence(over)
+    assert store.silences_known(["s1", "s2"]) == {"s1"}
+    store.prune(START + MINUTE)
+    assert store.silences_known(["s1"]) == {"s1"}
+    store.prune(START + 2 * MINUTE)
+    assert store.silences_known(["s1"]) == set()
+
+
 def test_a_heartbeat_is_remembered_with_its_failure(store: Store):
     assert store.heartbeats() == {}
-    store.put_heartbeat("backup", START, "exit 3")
-    store.put_heartbeat("cron", START, "")
-    store.put_heartbeat("backup", START + MINUTE, "")
-    assert store.heartbeats() == {"backup": (START + MINUTE, ""), "cron": (START, "")}
+    failed = hear(NOTHING, Said(kind="fail", status=3, body="full\0"), START, MINUTE)
+    well = hear(failed, Said(rid="a"), START + MINUTE, MINUTE)
+    store.put_heartbeat("cron", START, failed)
+    assert store.heartbeats()["cron"].failure == "the job ended with status 3: full\0"
+    store.put_heartbeat("backup", START, failed)
+    store.put_heartbeat("backup", START + MINUTE, well)
+    assert store.heartbeats()["backup"].pings[-1] == Ping(at=START + MINUTE, rid="a")
 
 
 def test_an_empty_write_is_no_error(store: Store):

@@ -6,11 +6,13 @@ import random
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.core.model import Result
 from sentinel.store import packing
+from sentinel.store import results as sql_results
 from sentinel.store.base import ProbeEvent, ProbeState, ResultStore, Sample, Store
 from tests.store.lives import MINUTE, START
 
@@ -86,6 +88,45 @@ def test_samples_that_come_late_join_the_packed_hour(results: ResultStore):
     results.record([], [], [sample(20), sample(5)])
     results.pack(FULL_HOUR + HOUR)
     assert results.samples("web", "a", FULL_HOUR) == [sample(5), sample(10), sample(20), sample(30)]
+
+
+def test_an_hour_is_packed_in_slices_and_what_comes_between_them_is_kept(
+    results: ResultStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sql_results, "SERIES_TOGETHER", 2)
+    monkeypatch.setattr(sql_results, "PAUSE_S", 0.0)
+    names = [f"t{n}" for n in range(7)]
+    results.record([], [], [sample(n, target=name) for name in names for n in range(5)])
+    late = {name: sample(5.5, target=name) for name in names}
+    pauses = iter(names)
+
+    def record_late(_pause_s: float) -> None:
+        results.record([], [], [late[next(pauses)]])
+
+    monkeypatch.setattr(sql_results.time, "sleep", record_late)
+    packed = results.pack(FULL_HOUR + HOUR)
+    came = names[: len(names) - len(list(pauses))]
+    assert len(came) >= 3  # There are four slices, and a pause between each two.
+    assert packed == 7 * 5 + len(came)
+    for name in names:
+        expected = [sample(n, target=name) for n in range(5)] + ([late[name]] if name in came else [])
+        assert results.samples("web", name, FULL_HOUR) == expected
+
+
+def test_the_newest_sample_of_each_target_is_known_packed_or_not(results: ResultStore):
+    assert results.newest() == []
+    results.record([], [], [sample(1), sample(3, ok=False), sample(2), sample(1, target="b")])
+    assert sorted(results.newest(), key=lambda each: each.target) == [sample(3, ok=False), sample(1, target="b")]
+    results.keep_newest([sample(3, ok=False), sample(1, target="b"), sample(2, target="c")], FULL_HOUR + 4 * MINUTE)
+    results.pack(FULL_HOUR + HOUR)
+    results.record([], [], [sample(61), sample(-60, target="b")])
+    assert sorted(results.newest(), key=lambda each: each.target) == [
+        sample(61),
+        sample(1, target="b"),
+        sample(2, target="c"),
+    ]
+    results.keep_newest([sample(70)], FULL_HOUR + 71 * MINUTE)
+    assert [each for each in results.newest() if each.target == "a"] == [sample(70)]
 
 
 def test_durations_are_kept_to_the_microsecond_and_capped_at_35_minutes(results: ResultStore):

@@ -1,0 +1,1 @@
+"""Opsgenie's Alert API and Heartbeat API, as its clients speak them."""

@@ -1,0 +1,93 @@
+"""The host's clock is set while the daemon runs: what waits for its time is told neither early nor late (F50, F51)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.faults.daemon import Child, Site, site
+from tests.faults.test_sick_host import runs, value
+from tests.real.components import where
+from tests.real.process import SENTINEL
+
+
+def library() -> Path:
+    """Return what stands between a program and its clock."""
+    (found,) = (where("faketime").parent.parent / "lib").glob("*/faketime/libfaketime.so.1")
+    return found
+
+
+class OnSetClock(Site):
+    """A daemon on a clock that a file sets, in seconds, beside the host's own."""
+
+    @property
+    def offset(self) -> Path:
+        return self.folder / "offset"
+
+    def launch(self, **interference: object) -> Child:
+        assert not interference
+        self.output.append(self.folder / f"run-{len(self.output)}.log")
+        environment = {
+            **os.environ,
+            "LD_PRELOAD": str(library()),
+            "FAKETIME_TIMESTAMP_FILE": str(self.offset),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        with self.output[-1].open("wb") as output:
+            return subprocess.Popen(
+                [SENTINEL, "-c", self.path, "run"],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def set(self, by: str) -> None:
+        fresh = self.offset.with_suffix(".new")
+        fresh.write_text(f"{by}\n")
+        fresh.rename(self.offset)
+
+
+def ladder(practice: Site, second_at: str) -> None:
+    """Have a second person told so long after the first."""
+    practice.config["people"]["bruno"] = {"name": "Bruno", "mobile": "+33639980002"}
+    practice.config["escalations"]["on-call"] = [
+        {"at": "0m", "to": ["alice"], "by": ["sms"]},
+        {"at": second_at, "to": ["bruno"], "by": ["sms"], "unless": "acknowledged"},
+    ]
+
+
+def texted(practice: Site) -> list[str]:
+    return [text["to"] for text in practice.gateway.texts]
+
+
+@pytest.mark.real("faketime")
+@pytest.mark.parametrize(("by", "second_at"), [("+2h", "1h"), ("-1h", "3s")], ids=["forward", "back"])
+async def test_setting_the_clock_moves_no_step_of_an_escalation(tmp_path: Path, by: str, second_at: str):
+    async with site(tmp_path) as plain:
+        practice = OnSetClock(**{name: getattr(plain, name) for name in Site.__dataclass_fields__})
+        practice.set("+0")
+        ladder(practice, second_at)
+        practice.target.status = 500
+        await practice.start()
+        try:
+            await practice.until(lambda: texted(practice) == ["+33639980001"], "the first step")
+            practice.set(by)
+            await practice.until(lambda: "clock of the host has jumped" in practice.log, "word of it")
+            if second_at == "1h":  # Two hours have passed on the host's clock, and none in the world.
+                seen = await asyncio.to_thread(runs, practice, "http", "failure")
+                await practice.until(lambda: runs(practice, "http", "failure") >= seen + 5, "a while")
+                assert texted(practice) == ["+33639980001"]
+                assert await asyncio.to_thread(value, practice, "sentinel_clock_held_seconds") > 7000
+            else:
+                await practice.until(lambda: texted(practice)[1:] == ["+33639980002"], "the second step")
+            await practice.stop()
+        finally:
+            plain.process = practice.process
+            plain.output = practice.output
