@@ -2,6 +2,7 @@
 #
 #   make run     the daemon on probes.yaml, with the practice platform beside it
 #   make test    every test, with every real component this machine may install
+#   make faults  kills, power cuts and simulated years without the bounds that they have in make test: an hour
 #   make lint    ruff and mypy
 #   make bench   the measurements of bench/
 #   make lock    requirements/*.txt anew from pyproject.toml
@@ -18,7 +19,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 export PIP_ROOT_USER_ACTION = ignore
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test faults lint bench lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/.run
@@ -28,6 +29,11 @@ run: .venv/.run
 test: .venv/.test
 	$(BIN)/python tools/install-components
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
+
+faults: .venv/.test
+	$(BIN)/python tools/install-components
+	SENTINEL_FAULTS=all $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal \
+		tests/faults tests/simulator tests/store $(ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check

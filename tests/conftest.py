@@ -11,6 +11,11 @@ from hypothesis import HealthCheck, settings
 from tests.real.components import COMPONENTS, absent
 
 RULE_IDS = frozenset(line.split()[0] for line in (Path(__file__).parent / "rules.txt").read_text().splitlines())
+FAULTS = frozenset(
+    int(line.split()[0].removeprefix("F"))
+    for line in (Path(__file__).parent / "faults" / "catalogue.txt").read_text().splitlines()
+    if not line.startswith("#")
+)
 # How long an example takes says something about the machine, nothing about the code. CI tries the same ones each time.
 settings.register_profile(
     "sentinel",
@@ -40,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def complaints(item: pytest.Item) -> list[str]:
     """Say which markers of a test name something that does not exist."""
-    known = {"rule": RULE_IDS, "real": COMPONENTS.keys()}
+    known = {"rule": RULE_IDS, "real": COMPONENTS.keys(), "fault": FAULTS}
     return [
         f"{item.nodeid}: @pytest.mark.{mark.name}({name!r}): there is no such {mark.name}"
         for mark in item.iter_markers()

@@ -51,4 +51,5 @@ class TestMore:
 def helper(): ...
 """
     )
-    assert list(tool._tests(module)) == [("test_one", ["A-1", "A-2", "A-3"]), ("test_two", ["A-1", "A-4", "A-5"])]
+    found = list(tool.marked(module, "rule"))
+    assert found == [("test_one", ["A-1", "A-2", "A-3"]), ("test_two", ["A-1", "A-4", "A-5"])]

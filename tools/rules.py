@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 TESTS = ROOT / "tests"
@@ -47,43 +48,44 @@ def proofs() -> dict[str, list[tuple[Path, str]]]:
     """Return for each rule that is named the tests that name it: their file, their name."""
     found: dict[str, list[tuple[Path, str]]] = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
-        for name, named in _tests(ast.parse(path.read_text())):
+        for name, named in marked(ast.parse(path.read_text()), "rule"):
             for rule in dict.fromkeys(named):
                 found[rule].append((path.relative_to(ROOT), name))
     return found
 
 
-def _tests(module: ast.Module) -> Iterator[tuple[str, list[str]]]:
+def marked(module: ast.Module, marker: str) -> Iterator[tuple[str, list[Any]]]:
+    """Yield each test of a module, with what its markers of that name say."""
     whole = [
-        rule
+        one
         for node in module.body
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id == "pytestmark" for target in node.targets)
-        for rule in _named([node.value])
+        for one in _named([node.value], marker)
     ]
     for node in module.body:
         if isinstance(node, ast.ClassDef):
-            here = [*whole, *_named(node.decorator_list)]
+            here = [*whole, *_named(node.decorator_list, marker)]
             for inner in node.body:
-                yield from _test(inner, here)
+                yield from _test(inner, here, marker)
         else:
-            yield from _test(node, whole)
+            yield from _test(node, whole, marker)
 
 
-def _test(node: ast.stmt, around: list[str]) -> Iterator[tuple[str, list[str]]]:
+def _test(node: ast.stmt, around: list[Any], marker: str) -> Iterator[tuple[str, list[Any]]]:
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-        yield node.name, [*around, *_named(node.decorator_list)]
+        yield node.name, [*around, *_named(node.decorator_list, marker)]
 
 
-def _named(marks: Iterable[ast.expr]) -> list[str]:
-    """Return the rules that decorators name, those inside the parameters of a test among them."""
+def _named(marks: Iterable[ast.expr], marker: str) -> list[Any]:
+    """Return what decorators of that name say, those inside the parameters of a test among them."""
     return [
         argument.value
         for mark in marks
         for call in ast.walk(mark)
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "rule"
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == marker
         for argument in call.args
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        if isinstance(argument, ast.Constant)
     ]
 
 
@@ -94,13 +96,13 @@ def page() -> str:
         parts.append(f"## {title}\n\n| rule | in short | proved by |\n|---|---|---|")
         for rule, words in rules().items():
             if rule.startswith(f"{prefix}-"):
-                parts.append(f"| {rule} | {words} | {_cell(proved.get(rule, []))} |")
+                parts.append(f"| {rule} | {words} | {cell(proved.get(rule, []))} |")
         parts.append("")
     return "\n".join(parts)
 
 
-def _cell(tests: list[tuple[Path, str]]) -> str:
-    """Return the tests of a rule for its cell: the first ones by name, of the others how many."""
+def cell(tests: list[tuple[Path, str]]) -> str:
+    """Return the tests of a line for its cell: the first ones by name, of the others how many."""
     if not tests:
         return "**nothing yet**"
     by_file: dict[Path, list[str]] = defaultdict(list)
@@ -119,5 +121,6 @@ def _cell(tests: list[tuple[Path, str]]) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
-    missing = [rule for rule in rules() if rule not in proofs()]
+    proved = proofs()
+    missing = [rule for rule in rules() if rule not in proved]
     sys.exit(f"without a test: {', '.join(missing)}" if missing else 0)

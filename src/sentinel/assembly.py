@@ -13,16 +13,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentinel import channels as channel_kinds
+from sentinel import tickets as ticket_kinds
 from sentinel.channels.base import Message, Surroundings, Undelivered
+from sentinel.channels.providers import Providers
 from sentinel.config.build import Setup
 from sentinel.config.meanings import meanings_of, rules_for_alerts
 from sentinel.config.ruling import open_calendars, priorities_of
+from sentinel.config.silencing import Recurring
+from sentinel.config.silencing_said import recurring_said
 from sentinel.core.actions import ActionDates
-from sentinel.core.model import Page, Person
+from sentinel.core.model import Page, Person, Plan, Verdict
 from sentinel.core.overload import Limits as OverloadLimits
 from sentinel.core.terms import Terms
 from sentinel.dispatch import CONCURRENCY, Carrier
-from sentinel.engine.alerts import AlertSettings
+from sentinel.engine import canary
+from sentinel.engine.alert_meaning import AlertSettings
 from sentinel.engine.backup import Backups
 from sentinel.engine.change_watch import Backup
 from sentinel.engine.changes import Means
@@ -30,12 +35,15 @@ from sentinel.engine.draft import Policy
 from sentinel.engine.gathering import Occasion
 from sentinel.engine.isolation import Isolation
 from sentinel.engine.judge import Rulebook
+from sentinel.engine.recurring_silences import Wanted
 from sentinel.engine.rota_watch import RotaWatch, Sample
 from sentinel.engine.scheduler import Limits
 from sentinel.engine.workers.fleet import Working
 from sentinel.engine.workers.wire import Settings as WorkerSettings
+from sentinel.messages import bulletins, replies
 from sentinel.messages import digest as digests
-from sentinel.messages import replies
+from sentinel.messages.canary import Cage
+from sentinel.messages.canary import write as written_canary
 from sentinel.messages.changes import ChangeWords
 from sentinel.messages.compose import compose
 from sentinel.messages.links import Links
@@ -45,11 +53,12 @@ from sentinel.messages.telling import envelope
 from sentinel.metrics import Expected, Meters
 from sentinel.store.base import OutboxRow
 from sentinel.tickets.base import TicketBackend
-from sentinel.tickets.glpi import GlpiTickets, Tokens
+from sentinel.tickets.common import TellsTime
 
 if TYPE_CHECKING:
     from sentinel.probes.blackbox import Modules
 
+PLANS_MAX = 4_096  # Plans that are kept put together: one for each service, level and group.
 DEFAULT_MODULES = Path(__file__).with_name("probes") / "default_modules.yml"
 
 _notices = msgspec.json.Decoder(Notice)
@@ -67,12 +76,29 @@ def policy_of(setup: Setup) -> Policy:
     )
     return Policy(
         directory=msgspec.structs.replace(setup.directory, terms=terms),
-        plan_for=setup.plan_for,
+        plan_for=plans_of(setup),
         close_by=setup.close_by,
         retry_for=setup.retry_for,
         reopen_within=setup.incidents.reopen_within,
         problem_within=setup.incidents.problems.within if setup.incidents.problems.after else None,
     )
+
+
+def plans_of(setup: Setup) -> Callable[[str, Verdict], Plan]:
+    """Return what gives the plan of an incident; put together once for a service, a level and a group."""
+    known: dict[tuple[str, int, str], Plan] = {}
+
+    def plan_for(service: str, verdict: Verdict) -> Plan:
+        if verdict.kind == "request":
+            return setup.plan_for(service, verdict)
+        asked = service, verdict.level, verdict.group
+        if asked not in known:
+            if len(known) >= PLANS_MAX:
+                known.clear()
+            known[asked] = setup.plan_for(service, verdict)
+        return known[asked]
+
+    return plan_for
 
 
 def overload_limits_of(setup: Setup) -> OverloadLimits | None:
@@ -123,6 +149,16 @@ def backup_of(setup: Setup, backups: Backups) -> Backup | None:
     if program is None:
         return None
     return lambda service: backups.run(program.arguments(service), program.timeout_s)
+
+
+def recurring_of(name: str, wanted: Wanted) -> Recurring:
+    """Return a silence that somebody wants again and again.
+
+    Raises:
+        Refused: it makes no sense.
+    """
+    more = {"timezone": wanted.timezone, "comment": wanted.comment, "by": wanted.by}
+    return recurring_said(name, wanted.matchers, wanted.every, wanted.for_s, **more)
 
 
 def limits_of(setup: Setup) -> Limits:
@@ -192,18 +228,15 @@ def envelope_of(setup: Setup) -> Callable[..., bytes]:
     )
 
 
-def mirrors_of(setup: Setup) -> dict[str, TicketBackend]:
+def mirrors_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, TicketBackend]:
     """Build the ticket back-ends that follow the first one, by their names."""
-    return {
-        mirror.called: GlpiTickets(
-            mirror.called,
-            mirror.url,
-            Tokens(mirror.token.reveal(), mirror.app_token.reveal() if mirror.app_token else ""),
-            setup.policy,
-            mirror.timeout,
-        )
-        for mirror in setup.tickets.mirrors
+    backends = {
+        mirror.called: ticket_kinds.kind(mirror.backend).build(mirror, setup.policy) for mirror in setup.tickets.mirrors
     }
+    for backend in backends.values():
+        if isinstance(backend, TellsTime):
+            backend.now = lambda: now().timestamp()
+    return backends
 
 
 def modules_of(setup: Setup) -> Modules | None:
@@ -244,10 +277,19 @@ def carriers_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, Carrier]
         site=setup.site.name,
         now=lambda: now().timestamp(),
         folder=setup.folder,
+        url=setup.site.url or "",
     )
+    senders = {
+        name: channel_kinds.kind(plan.kind).build(plan.options, replace(surroundings, channel=name))
+        for name, plan in setup.channels.items()
+    }
     return {
         name: Carrier(
-            channel_kinds.kind(plan.kind).build(plan.options, surroundings), plan.concurrency or CONCURRENCY, plan.flow
+            Providers(senders[name], [(one, senders[one]) for one in plan.providers])
+            if plan.providers
+            else senders[name],
+            plan.concurrency or CONCURRENCY,
+            plan.flow,
         )
         for name, plan in setup.channels.items()
     }
@@ -266,6 +308,7 @@ class Composition:
     setup: Callable[[], Setup]
     links: Callable[[], Links | None] = lambda: None
     proof: Callable[[str], str] = lambda _message: ""
+    bulletin: Callable[[OutboxRow], Message] | None = None
 
     def __call__(self, row: OutboxRow) -> Message:
         """Return the message of a row.
@@ -275,6 +318,10 @@ class Composition:
         """
         if not row.incident and row.id.startswith(replies.KEY):
             return self._reply(row)
+        if not row.incident and row.id.startswith(canary.KEY):
+            return self._canary(row)
+        if self.bulletin is not None and not row.incident and row.id.startswith(bulletins.KEY):
+            return self.bulletin(row)
         notice = _notices.decode(row.body)
         links = self.links()
         if links is not None and row.incident:  # Here, so that no link to act by lies in the database.
@@ -286,6 +333,19 @@ class Composition:
     def _reply(self, row: OutboxRow) -> Message:
         person, address = self._reader(row.person, row.channel)
         return replies.write(replies.read(row.body), person, to=address, site=self.setup().site.name)
+
+    def _canary(self, row: OutboxRow) -> Message:
+        setup = self.setup()
+        plan, way = setup.watchdog.canary, setup.directory.channels.get(row.channel)
+        if plan is None or way is None:
+            raise Undelivered("the canary is not configured any more", permanent=True)
+        cage = Cage(
+            to=plan.address(way.address),
+            site=setup.site.name,
+            language=setup.site.language,
+            timezone=setup.site.timezone,
+        )
+        return written_canary(row.id, canary.mark_of(row.id, self.proof(row.id)), row.created_at, cage)
 
     def alone(self, row: OutboxRow) -> bool:
         """Tell whether a message is never gathered in a storm; what cannot be read is found out by itself."""
@@ -328,4 +388,7 @@ class Composition:
         address = person.addresses.get(way.address, "") if person else ""
         if person is None or not address:
             raise Undelivered(f"{person_id} has no {way.address} address any more", permanent=True)
+        countries = setup.channels[channel].countries
+        if countries and not address.startswith(countries):
+            raise Undelivered(f"{channel} may not send to the country of {person_id}'s number", permanent=True)
         return person, address

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from sentinel import assembly, probes
+from sentinel.config import zones
 from sentinel.config.build import Setup
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
@@ -48,19 +49,26 @@ class Daemon(Parts):
         await self.rotas.load()
         await self.matrices.load()
         await self.overload.load()
+        await self.addresses.load()
         await self.problems.load()
         await self.changes.load()
         await self.tokens.load()
+        await self.accounts.load()
+        await self.tested.load()
         await self.inbound.answering.load()
         await self.dispatcher.load()
         self.link_key = await self.write(secret_of, self.store, "links", self.clock.now())
+        self.portal.subscribers.key = self.link_key
+        await self.portal.subscribers.load()
         await self.heartbeats.load()
+        await self.recurring.load()
         await self.silence_watch.begin()
         self.judge.silences = tuple(await self.read(self.store.silences, self.clock.now()))
         self.live.replace(self.setup.probes.values())
         await self.recorder.load(self.live)
         await self.alerts.load()
-        await self.inbound.opsgenie.book.load()
+        await self.inbound.opsgenie.load()
+        await self.watching.canary.load()
         self.explain()
         for row in self.live.rows():
             series.keep_known(row)
@@ -115,13 +123,21 @@ class Daemon(Parts):
             "silences": self.silence_watch.run,
             "changes": self.change_watch.run,
             "reports": self.report_watch.run,
+            "status-pages": self.portal.run,
             "overload": self.overload.run,
+            "addresses": self.addresses.run,
             "isolation": self.isolation.run,
             "answers": self.inbound.answering.run,
             "mailbox": self.inbound.mailbox.run,
+            "channels": self.inbound.channels.run,
+            "credits": self.inbound.credits.run,
             "opsgenie": self.inbound.opsgenie.run,
+            "tickets": self.clerk.watch.run,
             "self-watch": self.watching.self_watch.run,
             "alive": self.watching.alive.run,
+            "canary": self.watching.canary.run,
+            "peers": self.watching.peers.run,
+            "last-gasp": self.watching.gasping.run,
             "reload": self._reload_when_asked,
         }
         if self.clock_watch is not None:
@@ -151,6 +167,7 @@ class Daemon(Parts):
         for backend in self.mirrors.values():
             await backend.close()
         self.backups.stop()
+        self.watching.gasping.close()
         await probes.close()
         await self.resolver.close()
         self.host.means.close()
@@ -170,13 +187,18 @@ class Daemon(Parts):
             "problems": self.problems.progressed_at,
             "alerts": self.alerts.progressed_at,
             "opsgenie": self.inbound.opsgenie.progressed_at,
+            "tickets": self.clerk.watch.progressed_at,
             "silences": self.silence_watch.progressed_at,
             "changes": self.change_watch.progressed_at,
             "reports": self.report_watch.progressed_at,
             "overload": self.overload.progressed_at,
+            "addresses": self.addresses.progressed_at,
             "isolation": self.isolation.progressed_at,
             "self-watch": self.watching.self_watch.progressed_at,
             "alive": self.watching.alive.progressed_at,
+            "canary": self.watching.canary.progressed_at,
+            "peers": self.watching.peers.progressed_at,
+            "last-gasp": self.watching.gasping.progressed_at,
             "desk": self.desk.busy_since() or now,
             "scheduler": now - self.scheduler.overdue_s(),
         }
@@ -203,6 +225,8 @@ class Daemon(Parts):
     async def reload(self) -> ReloadOutcome:
         """Read the configuration again; a bad one changes nothing (invariant I14)."""
         async with self._reloading:
+            for zone in await asyncio.to_thread(zones.refresh):
+                log.warning("the host has other rules for a time zone; they are in use", zone=zone)
             try:
                 loaded = await asyncio.to_thread(load, self.path)
                 modules = await asyncio.to_thread(assembly.modules_of, loaded.setup)
@@ -224,6 +248,8 @@ class Daemon(Parts):
         self.tokens.configured = setup.auth.made()
         self.rotas.configure()
         self.matrices.configure()
+        self.addresses.configure()
+        self.addresses.words = self._address_words()
         self.overload.limits = assembly.overload_limits_of(setup)
         self.changes.means = assembly.change_means_of(setup)
         self.change_watch.backup = assembly.backup_of(setup, self.backups)
@@ -237,7 +263,7 @@ class Daemon(Parts):
         self.alerts.settings = assembly.alert_settings_of(setup)
         self.silence_watch.take(setup.silences)
         self.lag.limit_s = setup.engine.loop_lag_suspect.total_seconds()
-        self.recorder.keep = setup.storage.keep.results
+        self.recorder.keep, self.recorder.zone = setup.storage.keep.results, setup.site.timezone
         if setup.resolvers != before.resolvers:
             self._retire(self._close(self.resolver))
             self.resolver = AioResolver([str(server) for server in setup.resolvers])
@@ -247,8 +273,9 @@ class Daemon(Parts):
         self.prober = self._prober(setup)
         self._retire(self.dispatcher.retire(self.dispatcher.carriers))
         self.dispatcher.carriers = carriers
+        self.inbound.channels.wake()
         self._retire(self._let_go(self.mirrors))
-        self.mirrors = self.put_tickets()
+        self.mirrors = self.clerk.configure()
         self.watching.configure()
         self.live.replace(setup.probes.values())
         self.scheduler.working = assembly.working_of(setup)
@@ -258,6 +285,7 @@ class Daemon(Parts):
         assembly.expect(setup, self.meters)
         self._in_use()
         self.change_watch.wake()
+        self.portal.wake()
         self.dispatcher.wake()
 
     async def _let_go(self, mirrors: Mapping[str, TicketBackend]) -> None:

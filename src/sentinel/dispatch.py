@@ -85,6 +85,7 @@ class Dispatcher:
         self._storms = Storms()
         self._toll = Toll(clock, telemetry)
         self._gathering = Gathering(outbox, desk, clock, self._storms)
+        self._gathering.limited = lambda channel: telemetry.ended(channel, "rate_limited", 0.0)
 
     @property
     def tickets(self) -> dict[str, ticketing.TicketWriter]:

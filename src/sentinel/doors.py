@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING
 
 from sentinel import __version__, assembly
 from sentinel.channels.base import Undelivered
+from sentinel.configured import Configured
 from sentinel.core.model import Result
 from sentinel.core.report.model import Report, Wanted
 from sentinel.messages.notice import Notice
-from sentinel.settings import settings_of
-from sentinel.web.context import Context, Delivered, Health, ProbeAnswer, Settings
+from sentinel.openid.configured import provider_of
+from sentinel.settings import agreed_of, settings_of
+from sentinel.web.context import Context, Delivered, Health, ProbeAnswer, SelfTest, Settings
 
 if TYPE_CHECKING:
     from sentinel.config.build import Setup
     from sentinel.daemon import Daemon
+    from sentinel.openid.provider import Provider
     from sentinel.probes.blackbox import Surroundings as BlackboxSurroundings
     from sentinel.probes.blackbox_told import History
 
@@ -29,6 +32,7 @@ class Doors:
         self._settings: tuple[Setup, Settings] | None = None
         self._probing: tuple[Setup, BlackboxSurroundings] | None = None
         self._history: History | None = None
+        self._openid: tuple[Setup, Provider | None] | None = None
 
     def settings(self) -> Settings:
         """Return what the web needs to know of the configuration; put together once, as every request asks for it."""
@@ -36,6 +40,13 @@ class Doors:
         if self._settings is None or self._settings[0] is not setup:
             self._settings = setup, settings_of(setup)
         return self._settings[1]
+
+    def openid(self) -> Provider | None:
+        """Return the identity provider, which remembers what was published until the configuration changes."""
+        setup = self._daemon.setup
+        if self._openid is None or self._openid[0] is not setup:
+            self._openid = setup, provider_of(setup)
+        return self._openid[1]
 
     def context(self) -> Context:
         """Return the daemon as far as requests may see it."""
@@ -46,16 +57,19 @@ class Doors:
             rotas=daemon.rotas,
             matrices=daemon.matrices,
             overload=daemon.overload,
+            addresses=daemon.addresses,
             problems=daemon.problems,
             store=daemon.store,
             results=daemon.results,
             live=daemon.live,
+            news=daemon.news,
             read=daemon.read,
             now=daemon.clock.now,
             health=self.health,
             reload=daemon.reload,
             metrics_page=daemon.pages.metrics,
             heard=daemon.heard,
+            job=daemon.heartbeats.of,
             probe_once=self.probe_once,
             notify_test=self.notify_test,
             blackbox=self.blackbox,
@@ -64,18 +78,27 @@ class Doors:
             classify=daemon.judge.classify,
             words=daemon.judge.words,
             links=daemon.links,
+            openid=self.openid,
             report=self.report,
+            agreed=lambda service: agreed_of(daemon.setup, service),
             alerts=daemon.alerts,
             alerts_heard=daemon.meters.alerts_heard,
             answering=daemon.inbound.answering,
             receipts=daemon.inbound.receipts,
             mail=daemon.inbound.mail,
             tokens=daemon.tokens,
+            accounts=daemon.accounts,
+            tested=daemon.tested,
+            configuration=Configured(daemon).look,
             answers=daemon.answers,
             changes=daemon.changes,
+            portal=daemon.portal,
             evidence=daemon.evidence,
+            recurring=daemon.recurring,
             opsgenie=daemon.inbound.opsgenie,
+            ticket_told=daemon.clerk.watch.heard,
             finish_change=daemon.change_watch.finish,
+            canary=daemon.watching.canary.heard,
         )
 
     def health(self) -> Health:
@@ -86,6 +109,8 @@ class Doors:
         problems += daemon.scheduler.troubles()
         unwritten = (daemon.desk.trouble(), daemon.recorder.trouble)
         problems += [f"nothing can be written: {why}" for why in unwritten if why]
+        if daemon.clock_watch is not None and daemon.clock_watch.unset:
+            problems.append("the clock of the host was never set")
         return Health(
             version=__version__,
             started_at=daemon.started_at,
@@ -93,6 +118,7 @@ class Doors:
             probes=len(daemon.setup.probes),
             last_run_at=max((row.last.at for row in daemon.live.rows() if row.last), default=None),
             problems=tuple(problems),
+            self_test=SelfTest(passed_at=daemon.watching.alive.passed_at, failing=daemon.watching.alive.failing),
         )
 
     async def report(self, wanted: Wanted) -> Report:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sentinel import assembly
 from sentinel.config.build import Setup
+from sentinel.crediting import Crediting
 from sentinel.engine.ledger import Ledger
 from sentinel.intake import answering
 from sentinel.intake.answering import Answering
@@ -15,7 +16,9 @@ from sentinel.intake.opsgenie.book import Book
 from sentinel.intake.opsgenie.watch import Watch
 from sentinel.intake.receipts import Receipts
 from sentinel.intake.said import Fact
+from sentinel.listening import Hearing, Listening
 from sentinel.messages.links import Links
+from sentinel.places import attachments_folder
 
 if TYPE_CHECKING:
     from sentinel.parts import Parts
@@ -31,11 +34,16 @@ class Inbound:
         ledger.wrote = parts.dispatcher.wake
         self.answering = Answering(parts.desk, (parts.store, parts.reader), ledger, parts.clock)
         self.receipts = Receipts(parts.desk, parts.store, parts.read, parts.clock)
+        self.receipts.bounced = parts.addresses.bounced
         self.mail = MailDoor(self.answering, self.receipts, parts.store, parts.read)
         self.mail.directory = lambda: parts.desk.policy.directory
         self.mail.proofs = self._proofs
         self.mailbox = Mailbox(self._take)
-        self.opsgenie = Watch(Book(parts.desk, parts.alerts, kept, parts.clock))
+        self.channels = Listening(lambda: parts.dispatcher.carriers, self._hearing, parts.meters.bug)
+        book = Book(parts.desk, parts.alerts, kept, parts.clock)
+        self.opsgenie = Watch(book, attachments_folder(parts.setup, parts.path))
+        self.credits = Crediting(lambda: parts.dispatcher.carriers, parts.clock)
+        parts.meters.states["sentinel_channel_credit"] = self.credits.states
         meters = parts.meters
         self.answering.counted = lambda channel, action: meters.count(
             "sentinel_notification_replies_total", channel, action
@@ -51,7 +59,12 @@ class Inbound:
         self.answering.url = setup.site.url or ""
         self.mail.vouched_by = mail.vouched_by
         self.mailbox.configure(box_of(setup))
+        self.receipts.stands_in_for = lambda provider: [
+            name for name, plan in setup.channels.items() if provider in plan.providers
+        ]
+        self.channels.wake()
         usual = setup.intake.opsgenie.services
+        self.opsgenie.book.together = frozenset(setup.intake.opsgenie.together)
         self.opsgenie.book.services = lambda integration: (setup.services, usual.get(integration, ""))
 
     def proof(self, message: str) -> str:
@@ -63,6 +76,9 @@ class Inbound:
         if not self._parts.link_key:
             return None
         return Proofs(hostname=assembly.hostname(), links=Links(self._parts.link_key, ""))
+
+    def _hearing(self, channel: str) -> Hearing:
+        return Hearing(channel, (self.answering, self.receipts), lambda: self._parts.desk.policy.directory)
 
     async def _take(self, data: bytes) -> bool:
         return await self.mail.take(data) in {"taken", "ignored"}

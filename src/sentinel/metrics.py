@@ -80,11 +80,12 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_sla_outcomes_total", "counter", ("service", "priority", "clock", "result"), "Clocks ended, by result (met, breached)"),
     Metric("sentinel_notifications_total", "counter", ("channel", "result"), "Notifications ended, by result (accepted, delivered, failed, expired, rate_limited)"),
     Metric("sentinel_notification_attempts_total", "counter", ("channel", "outcome"), "Attempts to hand a notification to its gateway, by outcome (ok, retry, refused, timeout)"),
-    Metric("sentinel_notification_replies_total", "counter", ("channel", "action"), "Answers and reports received from people, by what came of them (acknowledge, escalate, resolve, note, open, unknown, stranger, automatic, limited)"),
+    Metric("sentinel_notification_replies_total", "counter", ("channel", "action"), "Answers and reports received from people, by what came of them (acknowledge, escalate, resolve, note, open, unknown, stranger, automatic, limited, forged)"),
     Metric("sentinel_notification_latency_seconds", "histogram", ("channel",), "Time from the event to the acceptance by the gateway", LATENCY_S),
     Metric("sentinel_notification_queue_length", "state", ("channel",), "Notifications waiting to be sent"),
     Metric("sentinel_notification_queue_oldest_timestamp_seconds", "state", ("channel",), "When the oldest waiting notification was queued, in unixtime; absent when the queue is empty"),
     Metric("sentinel_channel_up", "gauge", ("channel",), "Whether the last attempt or self-test of the channel succeeded"),
+    Metric("sentinel_channel_credit", "state", ("channel",), "Credit left at the gateway, in its own unit"),
     Metric("sentinel_escalation_steps_total", "counter", ("policy", "step", "result"), "Escalation steps taken, by result (notified, skipped, nobody)"),
     Metric("sentinel_escalations_exhausted_total", "counter", ("service",), "Incidents of which no step of the escalation reached anybody"),
     Metric("sentinel_isolated", "state", (), "1 while the host itself is cut off: its canaries fail, and targets are unknown"),
@@ -98,6 +99,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_ticket_sync_lag_seconds", "state", ("backend",), "Age of the oldest change not yet in the ticket backend"),
     Metric("sentinel_tickets_late", "state", ("backend",), "Tickets not opened within the agreed time"),
     Metric("sentinel_alive_pings_total", "counter", ("result",), "Cycles of the dead man's switch, by result (sent, failed, held back because the self-test failed)"),
+    Metric("sentinel_alive_place_up", "state", ("place",), "Whether the place elsewhere heard the last word that was sent to it"),
+    Metric("sentinel_self_test_failing", "state", ("check",), "1 while this part of the self-test fails (probes, store, outbox, channels, canary, loopback, lag, loops)"),
+    Metric("sentinel_self_test_passed_timestamp_seconds", "state", (), "When the self-test last passed, in unixtime; absent before that"),
+    Metric("sentinel_canaries_total", "counter", ("result",), "Canaries, by result (sent, back, lost)"),
+    Metric("sentinel_canary_seconds", "histogram", (), "Time from the sending of a canary to its coming back", LATENCY_S),
+    Metric("sentinel_canary_back_timestamp_seconds", "state", (), "When a canary last came back, in unixtime; absent before that"),
+    Metric("sentinel_peer_up", "state", ("peer",), "0 while the other Sentinel is silent, or its self-test fails"),
+    Metric("sentinel_peer_last_seen_timestamp_seconds", "state", ("peer",), "When the other Sentinel last answered or called, in unixtime"),
+    Metric("sentinel_last_gasps_total", "counter", ("result",), "Messages past all channels, by result (sent, failed)"),
     Metric("sentinel_build_info", "gauge", ("version", "revision", "python"), "Version of the running program"),
     Metric("sentinel_config_last_reload_successful", "gauge", (), "Whether the last configuration reload succeeded"),
     Metric("sentinel_config_last_reload_success_timestamp_seconds", "gauge", (), "When the configuration was last loaded, in unixtime"),
@@ -126,10 +136,13 @@ ALERT_SOURCES = ("alertmanager", "webhook", "dynatrace", "opsgenie", "pagerduty"
 MUTED_FOR = ("silence", "maintenance", "inhibition", "duplicate", "map")
 RUN_RESULTS = ("success", "failure", "timeout", "error")
 DOUBTS = ("lag", "descriptors", "memory", "network", "loss", "bug")
+TICKET_OPERATIONS = ("put", "changes")
 TRY_OUTCOMES = ("ok", "retry", "refused", "timeout")
 MESSAGE_RESULTS = ("accepted", "delivered", "failed", "expired", "rate_limited")
 WORKER_ENDS = ("ended", "hung", "garbled", "start")
 ALIVE_RESULTS = ("sent", "failed", "held")
+CANARY_RESULTS = ("sent", "back", "lost")
+GASP_RESULTS = ("sent", "failed")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -220,11 +233,13 @@ class Meters:
             "sentinel_notification_latency_seconds": product(sorted(expected.channels)),
             "sentinel_escalations_exhausted_total": product(sorted(expected.services)),
             "sentinel_crisis_started_total": product(sorted(expected.services)),
-            "sentinel_ticket_operations_total": product(sorted(expected.backends), ["put"], TRY_OUTCOMES),
+            "sentinel_ticket_operations_total": product(sorted(expected.backends), TICKET_OPERATIONS, TRY_OUTCOMES),
             "sentinel_incident_acknowledge_seconds": product(PRIORITIES),
             "sentinel_incident_resolve_seconds": product(PRIORITIES),
             "sentinel_bugs_total": product(BUGS),
             "sentinel_alive_pings_total": product(ALIVE_RESULTS),
+            "sentinel_canaries_total": product(CANARY_RESULTS),
+            "sentinel_last_gasps_total": product(GASP_RESULTS),
             "sentinel_worker_restarts_total": product(WORKER_ENDS),
         }
         for name, labelled in sets.items():
@@ -246,9 +261,9 @@ class Meters:
         if result == "accepted":
             self.observe("sentinel_notification_latency_seconds", waited_s, channel)
 
-    def ticket(self, backend: str, result: str) -> None:
-        """Count one try at a ticket."""
-        self.count("sentinel_ticket_operations_total", backend, "put", result)
+    def ticket(self, backend: str, result: str, operation: str = "put") -> None:
+        """Count one try at a ticket, or at asking for what was changed in the back-end."""
+        self.count("sentinel_ticket_operations_total", backend, operation, result)
 
     def stored(self, operation: str, took_s: float) -> None:
         """Count one call of the database, by the name of the store's method; from any thread."""

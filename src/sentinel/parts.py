@@ -12,11 +12,11 @@ from typing import Any
 
 import structlog
 
-from sentinel import assembly
-from sentinel.channels.base import Undelivered
+from sentinel import assembly, newsroom, status_pages
+from sentinel.clerk import Clerk
 from sentinel.config.build import Setup
 from sentinel.core.change_facts import Fact, FixFact
-from sentinel.core.events import Event, Exhausted
+from sentinel.core.events import Event, Exhausted, SignalJoined
 from sentinel.core.matching import Silence
 from sentinel.core.model import Result
 from sentinel.core.pings import Said
@@ -24,6 +24,8 @@ from sentinel.core.problem_record import ProblemFact
 from sentinel.core.state import Incident
 from sentinel.dispatch import Dispatcher
 from sentinel.engine import changes, problems, series
+from sentinel.engine.accounts import Accounts
+from sentinel.engine.addresses import Addresses
 from sentinel.engine.alerts import Alerts
 from sentinel.engine.answers import Answers
 from sentinel.engine.backup import Backups
@@ -40,24 +42,28 @@ from sentinel.engine.judge import Judge
 from sentinel.engine.ledger import Ledger
 from sentinel.engine.live import Live, Row
 from sentinel.engine.matrices import Matrices
+from sentinel.engine.news import News
 from sentinel.engine.outbox import Outbox
 from sentinel.engine.overload import OverloadWatch
 from sentinel.engine.pool import Pool
 from sentinel.engine.prober import Prober, Surroundings
 from sentinel.engine.problems import Problems
 from sentinel.engine.recorder import Recorder
+from sentinel.engine.recurring_silences import RecurringSilences
 from sentinel.engine.report_watch import ReportWatch
 from sentinel.engine.rota_watch import RotaWatch
 from sentinel.engine.rotas import Rotas
 from sentinel.engine.scheduler import Scheduler
 from sentinel.engine.silence_watch import SilenceWatch
 from sentinel.engine.supervision import Lag, Systemd
+from sentinel.engine.tested import ContactTests
 from sentinel.engine.timers import Timers
 from sentinel.engine.tokens import Tokens
 from sentinel.engine.workers.arrivals import Arrivals, Seen
 from sentinel.engine.workers.fleet import Fleet
 from sentinel.inbound import Inbound
 from sentinel.intake.reading import AlertReader
+from sentinel.messages.addresses import AddressWords
 from sentinel.messages.isolation import IsolationWords
 from sentinel.messages.links import Links
 from sentinel.messages.matrix import MatrixWords
@@ -69,10 +75,8 @@ from sentinel.probes.heartbeat import HeartbeatOptions
 from sentinel.probes.net import AioResolver
 from sentinel.probes.plan import ProbePlan
 from sentinel.reports import Reporter, ReportPost
+from sentinel.settings import PEER
 from sentinel.store.base import ResultStore, Settlement, Store, StoreUnavailable
-from sentinel.tickets.base import TicketBackend, TicketReference
-from sentinel.tickets.builtin import BuiltinTickets
-from sentinel.tickets.drafting import draft
 from sentinel.watching import Watching
 
 log = structlog.get_logger(__name__)
@@ -95,11 +99,9 @@ class Parts:
         self.modules = assembly.modules_of(setup)
         self.ready = False
         self.listening: dict[str, datetime] = {}
-        self.meters = Meters()
-        self.writer = Pool(1, "writer", self.meters.stored)
-        self.reader = Pool(READERS, "reader", self.meters.stored)
-        self.packer = Pool(2, "results", self.meters.stored)  # Packing may take a while; writing goes on beside it.
+        self._open_pools()
         self.live = Live()
+        self.news = News()
         self._know_the_host()
         self._let_in()
         self.desk = Desk(store, self.writer, clock, assembly.policy_of(setup), assembly.envelope_of(setup))
@@ -114,9 +116,8 @@ class Parts:
         self.judge = Judge(clock, self.live, self.desk, assembly.rulebook_of(setup))
         self.alerts = Alerts(self.desk, self.judge, (store, self.writer), clock, AlertReader())
         self.alerts.settings = assembly.alert_settings_of(setup)
-        self.silence_watch = SilenceWatch(self.desk, store, self.read, clock)
-        self.silence_watch.entries = setup.silences
-        self.recorder = Recorder(results, self.packer, clock, setup.storage.keep.results)
+        self._keep_silences()
+        self.recorder = Recorder(results, self.packer, clock, setup.storage.keep.results, setup.site.timezone)
         self.resolver = AioResolver([str(server) for server in setup.resolvers])
         self.prober = self._prober(setup)
         self.isolation = Isolation(clock, self.desk, lambda: self.prober, IsolationWords(setup.site.language))
@@ -126,10 +127,13 @@ class Parts:
         self._keep_time()
         self._plan_changes()
         self.link_key = b""
-        self.composition = assembly.Composition(lambda: self.setup, self.links, self._proof)
+        self.portal = status_pages.portal_of(self)
+        bulletins = status_pages.Bulletins(lambda: self.setup, self.portal.subscribers)
+        self.composition = assembly.Composition(lambda: self.setup, self.links, self._proof, bulletins)
         self.dispatcher = Dispatcher(Outbox(store, self.reader), self.desk, clock, self.composition, self.meters)
+        self.addresses = Addresses(self.desk, (store, self.writer), self.read, clock, self._address_words())
         self.inbound = Inbound(self)
-        self.builtin = BuiltinTickets(self._keep_ticket)
+        self.clerk = Clerk(self)
         self.pages = Pages(self.meters, self.live, self.desk, store, clock)
         self.watching = Watching(self)
         self._reloading = asyncio.Lock()
@@ -138,6 +142,12 @@ class Parts:
         self.looked_at = clock.monotonic()
         self._retiring: set[asyncio.Task[None]] = set()
         self._wire()
+
+    def _open_pools(self) -> None:
+        self.meters = Meters()
+        self.writer = Pool(1, "writer", self.meters.stored)
+        self.reader = Pool(READERS, "reader", self.meters.stored)
+        self.packer = Pool(2, "results", self.meters.stored)  # Packing may take a while; writing goes on beside it.
 
     def _know_the_host(self) -> None:
         self.systemd = Systemd(self.clock)
@@ -148,6 +158,17 @@ class Parts:
             lambda late_s: self.meters.observe("sentinel_event_loop_lag_seconds", late_s),
         )
 
+    def _keep_silences(self) -> None:
+        self.silence_watch = SilenceWatch(self.desk, self.store, self.read, self.clock)
+        self.silence_watch.entries = self.setup.silences
+        self.recurring = RecurringSilences(
+            self.silence_watch, (self.store, self.writer), self.clock, assembly.recurring_of
+        )
+        self.recurring.zone = lambda: self.setup.site.timezone
+
+    def _address_words(self) -> AddressWords:
+        return AddressWords(self.setup.site.language, self.setup.site.timezone)
+
     def _keep_time(self) -> None:
         self.timers = Timers(self.desk, self.clock)
         steady = self.clock if isinstance(self.clock, SteadyClock) else None
@@ -156,6 +177,8 @@ class Parts:
     def _let_in(self) -> None:
         self.tokens = Tokens((self.store, self.writer), self.clock)
         self.tokens.configured = self.setup.auth.made()
+        self.accounts = Accounts((self.store, self.writer), self.clock)
+        self.tested = ContactTests((self.store, self.writer), self.clock)
         self.answers = Answers((self.store, self.writer), self.clock)
         self.heartbeats = Heartbeats((self.store, self.writer), self.clock)
 
@@ -204,7 +227,7 @@ class Parts:
         self.isolation.freed = self.freed
         self.meters.states["sentinel_isolated"] = lambda: [((), float(self.isolation.cut_off))]
         assembly.set_canaries(self.isolation, self.setup)
-        self.rota_watch.owed = self.report_watch.owed = self.dispatcher.wake
+        self.rota_watch.owed = self.report_watch.owed = self.portal.owed = self.dispatcher.wake
         self.changes_owed.wrote = self.dispatcher.wake
         self.meters.states["sentinel_service_in_maintenance"] = self.changes.in_maintenance
         self.matrices.owed = self.dispatcher.wake
@@ -216,11 +239,12 @@ class Parts:
         self.rotas.changed = lambda one: log.info("rota changed", rota=one.rota, change=one.id, undone=one.undone_by)
         self.meters.states.update(assembly.rota_states(self.rota_watch, lambda: self.setup))
         self.desk.unwritten = self.dispatcher.unrecorded.send
-        self.mirrors = self.put_tickets()
+        self.mirrors = self.clerk.configure()
         self.desk.quieting.quieted = lambda: count("sentinel_alerts_suppressed_total", "duplicate")
         self.dispatcher.digests = self.composition
         self.dispatcher.carriers = assembly.carriers_of(self.setup, self.clock.now)
         assembly.expect(self.setup, self.meters)
+        newsroom.open_for(self)
 
     def _hear_workers(self) -> None:
         """Have what workers see, and what this process probes itself, come to the same places."""
@@ -250,12 +274,17 @@ class Parts:
 
     def _written(self, happened: Sequence[tuple[Incident, Event]], settled: Sequence[Settlement]) -> None:
         self.meters.happened(happened)
+        owed = any(settlement.state == "pending" for settlement in settled)
         for state, event in happened:
+            self.dispatcher.unrecorded.forget(state.dedup)
+            joined = isinstance(event, SignalJoined)
+            owed = owed or not joined or bool(event.tell or state.plan.ticket)
+            if joined:  # Whoever reported it says so: a storm has thousands.
+                continue
             say = log.error if isinstance(event, Exhausted) else log.info  # Nobody was reached: this must stand out.
             kind = event.__struct_config__.tag
             say("incident", number=state.number, what=kind, phase=state.phase, incident_level=state.level)
-            self.dispatcher.unrecorded.forget(state.dedup)
-        if happened or any(settlement.state == "pending" for settlement in settled):
+        if owed:
             self.dispatcher.wake()
 
     # What runs --------------------------------------------------------------------------------------------------
@@ -298,25 +327,6 @@ class Parts:
             return "budget"
         return "isolated" if await self.isolation.excuses() else ""
 
-    def put_tickets(self) -> dict[str, TicketBackend]:
-        """Take the ticket back-ends of the configuration of now; return those that follow the built-in one."""
-        mirrors = assembly.mirrors_of(self.setup)
-        backends: dict[str, TicketBackend] = {"builtin": self.builtin, **mirrors}
-        self.dispatcher.tickets = {name: partial(self._put_ticket, backend) for name, backend in backends.items()}
-        return mirrors
-
-    async def _put_ticket(self, backend: TicketBackend, state: Incident) -> TicketReference:
-        timeline = await self.read(self.store.timeline, state.number)
-        events = [(recorded.sequence, recorded.event) for recorded in timeline]
-        return await backend.put(draft(state, events, self.setup.site.url or ""))
-
-    async def _keep_ticket(self, ticket: Any) -> TicketReference:
-        try:
-            reference: TicketReference = await self.write(self.store.put_ticket, ticket, self.clock.now())
-        except StoreUnavailable as error:
-            raise Undelivered(f"the ticket cannot be written: {error}") from error
-        return reference
-
     def _proof(self, message: str) -> str:
         return self.inbound.proof(message)
 
@@ -352,6 +362,9 @@ class Parts:
 
     async def heard(self, name: str, said: Said) -> None:
         """Keep what a heartbeat's call says, on disk before the answer."""
+        if name.startswith(PEER):
+            self.watching.peers.heard(name.removeprefix(PEER))
+            return
         options = self.setup.probes[name].options
         limit = options.limit if isinstance(options, HeartbeatOptions) else timedelta(0)
         await self.heartbeats.take(name, said, limit)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 SOCKET_NAME = "control.sock"
 EVIDENCE_NAME = "evidence"
+ATTACHMENTS_NAME = "attachments"
 SERVICE_CONFIG = Path("/etc/sentinel/probes.yaml")
 SERVICE_STATE = Path("/var/lib/sentinel")
 
@@ -32,11 +33,21 @@ def storage_url(setup: Setup, path: Path) -> str:
 
 
 def evidence_folder(setup: Setup, path: Path) -> Path:
-    """Return where pictures of failures are kept: beside the database, or where it would be were it a file."""
+    """Return where pictures of failures are kept."""
+    return _beside(setup, path, EVIDENCE_NAME)
+
+
+def attachments_folder(setup: Setup, path: Path) -> Path:
+    """Return where files that clients attach to alerts are kept."""
+    return _beside(setup, path, ATTACHMENTS_NAME)
+
+
+def _beside(setup: Setup, path: Path, name: str) -> Path:
+    """Return what is beside the database, or where it would be were it a file."""
     url = storage_url(setup, path)
     if not url.startswith(SQLITE):
-        return Path(os.environ.get("STATE_DIRECTORY", path.absolute().parent)).absolute() / EVIDENCE_NAME
-    return Path(url.removeprefix(SQLITE)).absolute().with_name(EVIDENCE_NAME)
+        return Path(os.environ.get("STATE_DIRECTORY", path.absolute().parent)).absolute() / name
+    return Path(url.removeprefix(SQLITE)).absolute().with_name(name)
 
 
 def control_path(url: str) -> Path | None:

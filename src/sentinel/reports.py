@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ import msgspec
 from sentinel import change_reports
 from sentinel.config.build import ServicePlan, Setup
 from sentinel.config.reporting import ReportPlan
-from sentinel.core import causes
+from sentinel.core import causes, occasions
 from sentinel.core.business import Period
 from sentinel.core.model import Directory, Language, Page
 from sentinel.core.report.make import service_report
@@ -81,11 +81,13 @@ class Reporter:
         incidents_from = now - setup.storage.keep.incidents
         known_from = self.store.first_opened()
         made = []
+        days = _days(period, ZoneInfo(setup.site.timezone))
         for plan in services:
             sources = Sources(
+                days=days,
                 episodes=episodes,
                 windows=tuple(additions.maintenance_of(plan.id, *period)),
-                watch=self._watch(setup, plan.id, period, now, (known_from, incidents_from)),
+                watch=self._watch(setup, plan.id, wanted, now, (known_from, incidents_from)),
                 sections=tuple(additions.sections_of(plan.id, *period)),
                 truncated=len(told) == INCIDENTS_MAX,
             )
@@ -104,15 +106,21 @@ class Reporter:
         self,
         setup: Setup,
         service: str,
-        period: Period,
+        wanted: Wanted,
         now: datetime,
         known: tuple[datetime | None, datetime],
     ) -> Watch:
         """Return what is known of the watching of a service: when its probes ran."""
         first_incident, incidents_from = known
+        period = wanted.period
+        earlier = incidents_from if incidents_from > period.begins_at else None
         probes = sorted(
             (plan for plan in setup.probes.values() if plan.service == service), key=lambda plan: plan.interval_s
         )[:PROBES_MAX]
+        if wanted.quick:
+            seen = self._first_day(probes, period, ZoneInfo(setup.site.timezone))
+            known_from = min(filter(None, (first_incident, seen)), default=None)
+            return Watch(probes=0, known_from=known_from, incidents_from=earlier)
         kept_from = now - setup.storage.keep.results
         since = max(period.begins_at, kept_from)
         observed = [span for plan in probes for span in self._runs(plan, since, period.ends_at)]
@@ -122,8 +130,18 @@ class Reporter:
             observed=tuple(observed),
             known_from=known_from,
             samples_from=since if since > period.begins_at else None,
-            incidents_from=incidents_from if incidents_from > period.begins_at else None,
+            incidents_from=earlier,
         )
+
+    def _first_day(self, probes: Sequence[ProbePlan], period: Period, zone: ZoneInfo) -> datetime | None:
+        """Return the first day of a period in which a probe ran, as far as days are counted."""
+        since = period.begins_at.astimezone(zone).toordinal()
+        found = self.results.days([plan.name for plan in probes], since)
+        first = min((days[0].day for days in found.values()), default=None)
+        if first is None:
+            return None
+        day = date.fromordinal(first)
+        return occasions.days(day, day, zone).begins_at
 
     def _runs(self, plan: ProbePlan, since: datetime, until: datetime) -> Iterable[Period]:
         """Yield the times that the runs of a probe stand for: from each one on until so many should have followed."""
@@ -167,6 +185,15 @@ def subject_of(setup: Setup, plan: ServicePlan) -> Subject:
         availability_percent=plan.availability_percent,
         outage_tolerated=plan.outage_tolerated,
     )
+
+
+def _days(period: Period, zone: ZoneInfo) -> tuple[Period, ...]:
+    """Return the local days of a period that is made of whole ones."""
+    day, found = period.begins_at.astimezone(zone).date(), []
+    while (one := occasions.days(day, day, zone)).begins_at < period.ends_at:
+        found.append(one)
+        day += timedelta(days=1)
+    return tuple(found)
 
 
 def _reach(plan: ProbePlan) -> timedelta:

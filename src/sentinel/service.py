@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,7 @@ from sentinel.config.load import load
 from sentinel.daemon import Daemon
 from sentinel.engine.clock import SteadyClock
 from sentinel.engine.means import raise_limit
+from sentinel.gasping import Watchman
 from sentinel.places import control_path, storage_url
 from sentinel.store.base import ResultStore, Store, StoreUnavailable
 from sentinel.store.locks import lock
@@ -72,10 +74,31 @@ async def _serve(
 
         platform = await demo.start(path.parent)
     try:
-        await Daemon(path, setup, *stores, SteadyClock()).run(control)
+        await _live(Daemon(path, setup, *stores, SteadyClock(resume_at=_last_written(stores[0]))), control)
     finally:
         if platform is not None:
             await platform.close()
+
+
+def _last_written(store: Store) -> datetime | None:
+    """Return when an incident last changed, of those that are newest or not over."""
+    found = [*store.incidents(limit=1), *store.unfinished()]
+    return max((state.updated_at for state in found), default=None)
+
+
+async def _live(daemon: Daemon, control: Path | None) -> None:
+    """Run it; what ends it before it was asked to, and what makes it stand still, is told past everything (I18)."""
+    gasping = daemon.watching.gasping
+    watchman = Watchman(lambda: daemon.lag.progressed_at, lambda: gasping.tell("loop", ""))
+    watchman.start()
+    try:
+        await daemon.run(control)
+    except BaseException as error:
+        if daemon.ready:  # Else it has not begun, and whoever starts it sees why it does not.
+            gasping.tell("ended", type(error).__name__)
+        raise
+    finally:
+        watchman.stop()
 
 
 def _complain(lines: Iterable[object]) -> None:

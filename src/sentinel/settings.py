@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from sentinel.channels.sms_http import SmsOptions
 from sentinel.channels.sms_inbound import SmsDoor
 from sentinel.config.build import Setup
-from sentinel.config.hooks import mapping_of
+from sentinel.config.hooks import HookEntry, mapping_of
+from sentinel.config.signing import signature_of
 from sentinel.probes.heartbeat import HeartbeatOptions
-from sentinel.web.context import AlertDoor, Hook, Integration, Job, Settings, Support
+from sentinel.web.context import Agreed, AlertDoor, Hook, Integration, Job, Settings, SignInProxy, Support
+
+PEER = "peer:"  # No probe's name has a colon.
 
 
 def settings_of(setup: Setup) -> Settings:
@@ -36,18 +39,48 @@ def settings_of(setup: Setup) -> Settings:
             Integration(name=name, key=entry.key.reveal(), service=entry.service)
             for name, entry in setup.intake.pagerduty.keys.items()
         ),
-        hooks=tuple(
-            Hook(key=entry.key.reveal(), mapping=mapping_of(name, entry)) for name, entry in setup.intake.hooks.items()
-        ),
+        ticket_keys={one.called: one.hook_key.reveal() for one in setup.tickets.mirrors if one.hook_key},
+        hooks=tuple(hook_of(name, entry) for name, entry in setup.intake.hooks.items()),
         owners={name: service.customer for name, service in setup.services.items()},
         loopback=setup.auth.loopback,
         trusted_proxies=tuple(setup.auth.trusted_proxies),
         limit=(setup.auth.rate, setup.auth.burst),
+        sign_in_proxy=_sign_in_proxy(setup),
+        local_accounts=setup.auth.local,
+        sign_in_with=setup.auth.oidc.called if setup.auth.oidc else "",
     )
 
 
+def agreed_of(setup: Setup, service: str) -> Agreed | None:
+    """Return what was agreed about a service; nothing for one that is not configured."""
+    plan = setup.services.get(service)
+    if plan is None:
+        return None
+    return Agreed(
+        name=plan.name,
+        customer=plan.customer,
+        contract=setup.contract_of(service),
+        hours=plan.hours,
+        availability_percent=plan.availability_percent,
+        outage_tolerated=plan.outage_tolerated,
+        restore_within=plan.restore_within,
+        escalation=plan.escalation,
+        runbook=plan.runbook,
+        depends_on=plan.depends_on,
+        contacts=plan.contacts,
+    )
+
+
+def _sign_in_proxy(setup: Setup) -> SignInProxy | None:
+    entry = setup.auth.proxy
+    return SignInProxy(header=entry.header, networks=tuple(entry.from_)) if entry is not None else None
+
+
 def jobs_of(setup: Setup) -> Iterator[Job]:
-    """Yield the jobs that call."""
+    """Yield what calls: jobs, and other Sentinels that have a key."""
+    for name, peer in setup.watchdog.peers.items():
+        if peer.key is not None:
+            yield Job(name=f"{PEER}{name}", key=peer.key.reveal())
     for name, plan in setup.probes.items():
         options = plan.options
         if isinstance(options, HeartbeatOptions):
@@ -56,6 +89,7 @@ def jobs_of(setup: Setup) -> Iterator[Job]:
                 key=options.token.reveal() if options.token else "",
                 slug=options.slug or name,
                 post_only=options.post_only,
+                alert=options.alert or {},
                 meaning=options.keywords.meaning if options.keywords else None,
             )
 
@@ -92,6 +126,12 @@ def problem_door_of(setup: Setup) -> AlertDoor:
     """Return who may send Dynatrace's notifications."""
     door = setup.intake.dynatrace
     return AlertDoor(enabled=door.enabled, allow=tuple(door.allow), key=door.key.reveal() if door.key else "")
+
+
+def hook_of(name: str, entry: HookEntry) -> Hook:
+    """Return an address for JSON bodies."""
+    signature = signature_of(entry.signature) if entry.signature is not None else None
+    return Hook(key=entry.key.reveal(), mapping=mapping_of(name, entry), signature=signature)
 
 
 def opsgenie_of(setup: Setup) -> tuple[Integration, ...]:

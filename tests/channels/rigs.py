@@ -6,7 +6,7 @@ import contextlib
 import json
 import ssl
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,14 @@ from typing import Any, Protocol
 import trustme
 
 from sentinel import channels
-from sentinel.channels.base import Message, Sender, Surroundings
+from sentinel.channels.base import Link, Message, Sender, Surroundings
 from sentinel.probes.net import TargetPolicy
+from tests.fakes.chat_services import Caller, ChatService, Discord, Mattermost, Ntfy, Slack, Teams
 from tests.fakes.http_peer import HttpPeer
+from tests.fakes.sms_daemon import SmsDaemon
 from tests.fakes.sms_gateway import SmsGateway
+from tests.fakes.smsc import PASSWORD as SMSC_PASSWORD
+from tests.fakes.smsc import SYSTEM_ID, Smsc
 from tests.fakes.smtp_server import PASSWORD, USER, SmtpServer
 from tests.fakes.webhook_receiver import WebhookReceiver
 
@@ -40,6 +44,17 @@ MESSAGE = Message(
     facts={"incident": "INC-42", "kind": "opened"},
 )
 TEXTED = replace(MESSAGE, to="+33639980001")
+LINKS = (
+    Link("Prendre en charge", "https://s.example.org/a/7kq2", acts=True),
+    Link("Voir l'incident", "https://s.example.org/incidents/INC-42"),
+)
+CHATTED = replace(
+    TEXTED,
+    brief="Personne n'a encore pris en charge cet incident.\n\nConstat : HTTP 503",
+    spoken="Alerte Sentinel P1. Campus Moodle : Campus inutilisable.",
+    links=LINKS,
+    asking=True,
+)
 
 
 def make(kind: str, around: Surroundings = AROUND, **options: Any) -> Sender:
@@ -106,6 +121,39 @@ class HttpRig:
 
 
 @dataclass
+class SmppRig:
+    sender: Sender
+    smsc: Smsc
+    message: Message = TEXTED
+
+    def references(self) -> list[str]:
+        # SMPP has two octets for a reference of ours; the text names the incident.
+        return [f"{one.octets.decode('latin-1')} {one.options[0x0204].hex()}" for one in self.smsc.submitted]
+
+    def turn(self, how: str) -> None:
+        self.smsc.silent = how == "silent"
+        self.smsc.statuses = {"temporary": [0x58], "permanent": [0x0B]}.get(how, [])
+
+
+@dataclass
+class ChatRig:
+    """A chat names a message in its smallest print, wherever that stands in its shape."""
+
+    sender: Sender
+    service: ChatService
+    message: Message = CHATTED
+
+    def references(self) -> list[str]:
+        return [
+            self.message.id if self.message.id in request.body.decode() else "" for request in self.service.received
+        ]
+
+    def turn(self, how: str) -> None:
+        self.service.silent = how == "silent"
+        self.service.status = {"temporary": 503, "permanent": 404}.get(how, 200)
+
+
+@dataclass
 class CommandRig:
     sender: Sender
     folder: Path
@@ -117,6 +165,21 @@ class CommandRig:
     def turn(self, how: str) -> None:
         body = {"temporary": "exit 75", "permanent": "exit 67", "silent": "sleep 60 & wait"}[how]
         script(self.folder, body)
+
+
+@dataclass
+class SpoolRig:
+    sender: Sender
+    daemon: SmsDaemon
+    message: Message = TEXTED
+
+    def references(self) -> list[str]:
+        return self.daemon.seen
+
+    def turn(self, how: str) -> None:
+        self.daemon.hangs, self.daemon.fails = how == "silent", how == "temporary"
+        if how == "permanent":
+            self.message = replace(self.message, to="+33639980001\nTo: 0")
 
 
 @dataclass
@@ -170,6 +233,12 @@ async def _sms(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
     return HttpRig(sender, peer, "ref")
 
 
+async def _smpp(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+    smsc = await stack.enter_async_context(Smsc())
+    options = {"host": "127.0.0.1", "port": smsc.port, "system_id": SYSTEM_ID, "password": SMSC_PASSWORD}
+    return SmppRig(make("smpp", timeout="1s", **options), smsc)
+
+
 async def _webhook(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
     peer = await stack.enter_async_context(WebhookReceiver(secret="s3cret"))
     return HttpRig(make("webhook", url=peer.url, secret="s3cret", timeout="1s"), peer, "id")
@@ -180,9 +249,43 @@ async def _command(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
     return CommandRig(make("command", run=run, timeout="1s"), folder)
 
 
+async def _spool(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+    daemon = await stack.enter_async_context(SmsDaemon(folder))
+    return SpoolRig(make("sms-spool", **daemon.folders(), timeout="1s"), daemon)
+
+
 async def _outbox(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
     (folder / "outbox").mkdir()
     return OutboxRig(make("outbox", path=str(folder / "outbox"), **{"as": "email"}), folder / "outbox")
 
 
-_RIGS = {"smtp": _smtp, "http-sms": _sms, "webhook": _webhook, "command": _command, "outbox": _outbox}
+CHATS: dict[str, tuple[type[ChatService], dict[str, Any]]] = {
+    "slack": (Slack, {}),
+    "teams": (Teams, {}),
+    "mattermost": (Mattermost, {}),
+    "discord": (Discord, {}),
+    "ntfy": (Ntfy, {"topic": "ops"}),
+    "voice": (Caller, {}),
+}
+
+
+def chatting(kind: str) -> Callable[[Path, contextlib.AsyncExitStack], Awaitable[Rig]]:
+    """Return what sets up a chat with its service."""
+
+    async def made(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+        service, options = CHATS[kind]
+        peer = await stack.enter_async_context(service())
+        return ChatRig(make(kind, url=peer.url, timeout="1s", **options), peer)
+
+    return made
+
+
+_RIGS = {kind: chatting(kind) for kind in CHATS} | {
+    "smtp": _smtp,
+    "http-sms": _sms,
+    "webhook": _webhook,
+    "command": _command,
+    "outbox": _outbox,
+    "smpp": _smpp,
+    "sms-spool": _spool,
+}

@@ -34,6 +34,7 @@ class Names:
         return ANSWER
 
 
+@pytest.mark.fault(57)
 @pytest.mark.parametrize("mood", ["refusing", "silent"])
 def test_while_no_name_server_answers_the_last_address_serves(mood: str):
     async def story() -> None:
@@ -95,6 +96,7 @@ def open_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.mark.fault(59)
 async def test_an_address_that_swallows_everything_costs_a_moment_and_no_page():
     def infos(*hosts: str) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, 0)) for host in hosts]

@@ -202,6 +202,7 @@ async def test_4xx_is_for_now_and_5xx_for_good(relay: SmtpServer, stage: str, an
     assert failure.why == f"127.0.0.1:{relay.port} answered {answer}"
 
 
+@pytest.mark.fault(31)
 async def test_a_greylisted_mail_is_taken_the_second_time_under_the_same_id(relay: SmtpServer) -> None:
     sender = plain(relay.port)
     relay.answers["RCPT"] = "450 4.2.0 greylisted"
@@ -211,6 +212,7 @@ async def test_a_greylisted_mail_is_taken_the_second_time_under_the_same_id(rela
     assert [mail["Message-ID"] for mail in relay.mails] == ["<inc-42.0.1.alice@sentinel.example.org>"]
 
 
+@pytest.mark.fault(35)
 async def test_a_refused_sign_in_is_not_tried_again(stack: AsyncExitStack, certificates: Certificates) -> None:
     server = await stack.enter_async_context(SmtpServer(tls=certificates.server, auth=True))
     sender = make(
@@ -244,6 +246,47 @@ async def test_a_sign_in_that_fails_for_now_is_tried_again(stack: AsyncExitStack
         **FROM,
     )
     assert not (await refused(sender)).permanent
+
+
+@pytest.mark.fault(33)
+async def test_many_mails_share_a_few_connections_and_none_is_kept_when_they_are_through(relay: SmtpServer) -> None:
+    sender = plain(relay.port)
+    waiting = asyncio.Semaphore(4)
+
+    async def send(number: int) -> str:
+        async with waiting:
+            return await sender.send(replace(MESSAGE, id=f"INC-{number}/0/1/alice"))
+
+    await asyncio.gather(*(send(number) for number in range(40)))
+    assert len(relay.mails) == 40
+    assert relay.connections < 10
+    async with asyncio.timeout(20):
+        while relay.open_connections:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_connection_that_was_closed_meanwhile_costs_no_mail(relay: SmtpServer) -> None:
+    sender = plain(relay.port)
+    for _ in range(3):
+        await sender.send(MESSAGE)
+    before = relay.connections
+    relay.hang_up()
+    await sender.send(MESSAGE)
+    await sender.close()
+    assert relay.connections == before + 1
+    assert len(relay.mails) == 4
+
+
+async def test_a_refusal_on_a_connection_that_is_used_again_is_told_apart_from_its_end(relay: SmtpServer) -> None:
+    sender = plain(relay.port)
+    for _ in range(3):
+        await sender.send(MESSAGE)
+    relay.answers["RCPT"] = "550 5.1.1 no such user"
+    assert (await refused(sender)).permanent
+    relay.answers.clear()
+    await sender.send(MESSAGE)
+    await sender.close()
+    assert len(relay.mails) == 4
 
 
 async def test_silence_after_the_text_asks_no_other_relay(stack: AsyncExitStack, relay: SmtpServer) -> None:
@@ -291,6 +334,7 @@ class TestTheStandIn:
         await make("smtp", **options, fallback=standing_in(relay.port)).send(MESSAGE)
         assert (len(first.mails), len(relay.mails)) == (0, 1)
 
+    @pytest.mark.fault(34)
     async def test_is_used_when_starttls_was_stripped(self, stack: AsyncExitStack, relay: SmtpServer) -> None:
         first = await stack.enter_async_context(SmtpServer(starttls=False))
         options = {"host": "127.0.0.1", "port": first.port, **FROM}
@@ -312,6 +356,7 @@ async def test_without_require_tls_a_relay_without_starttls_will_do(stack: Async
     assert server.encrypted == [False]
 
 
+@pytest.mark.fault(34)
 async def test_a_password_never_goes_out_in_clear(stack: AsyncExitStack) -> None:
     server = await stack.enter_async_context(SmtpServer(starttls=False))
     sender = make(
@@ -320,6 +365,7 @@ async def test_a_password_never_goes_out_in_clear(stack: AsyncExitStack) -> None
     assert "STARTTLS" in (await refused(sender)).why
 
 
+@pytest.mark.fault(33)
 async def test_a_relay_that_drips_its_greeting_is_left_in_time() -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while not writer.is_closing():

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from sentinel.channels import gateway as gateways
 from sentinel.channels.base import Undelivered
+from sentinel.channels.http import Answer
 from sentinel.channels.sms_http import SmsOptions
 from sentinel.probes.net import TargetPolicy
 from tests.channels.rigs import AROUND, NOW, TEXTED, make
@@ -30,6 +31,11 @@ OPTIONS: dict[str, dict[str, str]] = {
     "brevo": {"credentials": "xkeysib-1", "sender": "Sentinel"},
     "smsapi": {"credentials": "token", "sender": "Sentinel"},
     "smsmode": {"credentials": "key"},
+    "kannel": {
+        "credentials": "sentinel:s3cret",
+        "sender": "+33757000000",
+        "url": "http://127.0.0.1:13013/cgi-bin/sendsms",
+    },
 }
 BODIES: dict[str, dict[str, Any]] = {
     "ovh": {
@@ -69,6 +75,15 @@ BODIES: dict[str, dict[str, Any]] = {
         "check_idx": "1",
     },
     "smsmode": {"recipient": {"to": "33639980001"}, "body": {"text": TEXTED.sms}, "refClient": TEXTED.id},
+    "kannel": {
+        "username": "sentinel",
+        "password": "s3cret",
+        "to": "+33639980001",
+        "from": "+33757000000",
+        "text": TEXTED.sms,
+        "charset": "UTF-8",
+        "coding": "0",
+    },
 }
 REFERENCES = {
     "ovh": "27814656",
@@ -77,6 +92,7 @@ REFERENCES = {
     "brevo": "1511882900176220",
     "smsapi": "6079",
     "smsmode": "c1b2",
+    "kannel": hashlib.sha256(TEXTED.id.encode()).hexdigest()[:32],
 }
 CUSTOM: dict[str, Any] = {"preset": "custom", "json": {"to": "{mobile}", "text": "{text}"}}
 
@@ -88,7 +104,7 @@ async def gateway() -> AsyncIterator[SmsGateway]:
 
 
 async def send(gateway: SmsGateway, preset: str, **options: Any) -> str:
-    sender = make("http-sms", preset=preset, url=gateway.url, **(OPTIONS.get(preset, {}) | options))
+    sender = make("http-sms", preset=preset, **(OPTIONS.get(preset, {}) | {"url": gateway.url} | options))
     try:
         return await sender.send(TEXTED)
     finally:
@@ -110,10 +126,37 @@ async def test_a_preset_sends_what_its_gateway_wants_and_reads_its_reference(gat
     gateway.speak(preset)
     assert await send(gateway, preset) == REFERENCES[preset]
     (request,) = gateway.received
-    as_json = request.headers["Content-Type"].startswith("application/json")
-    sent = json.loads(request.body) if as_json else dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+    as_json = request.headers.get("Content-Type", "").startswith("application/json")
+    said = request.path.partition("?")[2] if request.method == "GET" else request.body.decode()
+    sent = json.loads(request.body) if as_json else dict(parse_qsl(said, keep_blank_values=True))
     assert sent == BODIES[preset]
-    assert request.method == "POST"
+    assert request.method == ("GET" if preset == "kannel" else "POST")
+
+
+async def test_kannel_is_told_where_the_receipt_of_each_message_goes(gateway: SmsGateway) -> None:
+    gateway.speak("kannel")
+    around = replace(AROUND, url="https://s.example.org/", channel="sms")
+    options = OPTIONS["kannel"] | {"url": gateway.url, "reply_key": "0123456789abcdef-key"}
+    sender = make("http-sms", around, preset="kannel", **options)
+    reference = await sender.send(TEXTED)
+    await sender.close()
+    sent = dict(parse_qsl(gateway.received[0].path.partition("?")[2]))
+    assert sent["dlr-mask"] == "19", "delivered, failed, refused: what ends the matter"
+    assert sent["dlr-url"] == (
+        f"https://s.example.org/sms/sms/receipt?key=0123456789abcdef-key&ref={reference}&state=%d&why=%A"
+    )
+
+
+async def test_a_kannel_that_is_not_well_or_does_not_know_us_is_understood(gateway: SmsGateway) -> None:
+    gateway.status, gateway.answer = 503, "Temporal failure, try again later."
+    assert not (await refused(gateway, "kannel")).permanent
+    gateway.status, gateway.answer = 403, "Authorization failed for sendsms"
+    assert (await refused(gateway, "kannel")).permanent
+
+
+def test_a_key_that_would_not_stand_in_an_address_as_it_is_is_refused() -> None:
+    with pytest.raises(ValidationError, match="stands in addresses"):
+        SmsOptions.model_validate({"preset": "kannel", **OPTIONS["kannel"], "reply_key": "0123456789é&%d-key"})
 
 
 @pytest.mark.parametrize(
@@ -355,3 +398,38 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], says: str
 def test_options_show_no_secret() -> None:
     options = SmsOptions.model_validate({"preset": "vonage", "credentials": "key:s3cret", "sender": "Me"})
     assert "s3cret" not in repr(options)
+
+
+CREDITS = {
+    "ovh": ("/1.0/sms/sms-ab12345-1", {"creditsLeft": 412.5}),
+    "twilio": ("/2010-04-01/Accounts/AC0123/Balance.json", {"currency": "EUR", "balance": "412.5"}),
+    "vonage": ("/account/get-balance?api_key=key&api_secret=secret", {"value": 412.5, "autoReload": False}),
+    "brevo": ("/v3/account", {"plan": [{"type": "free", "credits": 300}, {"type": "sms", "credits": 412.5}]}),
+    "smsapi": ("/profile", {"name": "x", "points": 412.5}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("preset", sorted(CREDITS))
+def test_each_gateway_that_says_what_is_left_is_asked_as_its_documentation_has_it(preset: str) -> None:
+    options = SmsOptions.model_validate({"preset": preset, **OPTIONS[preset]})
+    names = gateways.preset(preset).credentials
+    values = {"account": options.account, **dict(zip(names, OPTIONS[preset]["credentials"].split(":"), strict=True))}
+    asked = gateways.credit_request(gateways.preset(preset), values, now=NOW)
+    path, content = CREDITS[preset]
+    assert asked.method == "GET"
+    assert asked.url.partition("://")[2].partition("/")[2] == path.removeprefix("/")
+    answer = Answer(200, {}, json.dumps(content).encode())
+    assert gateways.read_credit(gateways.preset(preset), answer) == 412.5
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"preset": "smsmode", "credentials": "key", "credit": {"below": 1}}, "does not say what is left"),
+        ({"preset": "custom", "url": "https://s.example.org", **CUSTOM, "credit": {}}, "needs `url` and `at`"),
+        ({"preset": "ovh", **OPTIONS["ovh"], "credit": {"below": -1}}, "greater"),
+    ],
+)  # fmt: skip
+def test_credit_that_nobody_tells_cannot_be_watched(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        SmsOptions.model_validate(options)

@@ -84,6 +84,15 @@ def test_without_its_proof_a_call_is_nobodys(preset: str):
     assert not door(preset).proves(said(preset, fields, key=""), NOW)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_with_callers_a_call_from_elsewhere_is_nobodys_whatever_it_shows(preset: str):
+    found = door(preset, callers=["192.0.2.0/24", "2001:db8::/32"])
+    sent = said(preset, RECEIPTS[preset]("77", True))
+    assert [found.proves(replace(sent, peer=peer), NOW) for peer in ("192.0.2.7", "2001:db8::7")] == [True, True]
+    assert [found.proves(replace(sent, peer=peer), NOW) for peer in ("198.51.100.7", "", "x")] == [False] * 3
+    assert not found.proves(replace(sent, peer="192.0.2.7", key="another key, as long"), NOW), "the key as well"
+
+
 def twilio_door() -> SmsDoor:
     return replace(door("twilio"), token="token", key="")
 

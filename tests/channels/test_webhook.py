@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from sentinel.channels.base import Undelivered
-from sentinel.channels.webhook import sign
+from sentinel.channels.signature import sign
 from tests.channels.rigs import MESSAGE, NOW, make
 from tests.fakes.webhook_receiver import WebhookReceiver
 

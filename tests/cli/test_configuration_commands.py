@@ -76,6 +76,14 @@ def test_a_heartbeat_is_missed_only_when_it_is_overdue(config):
     assert found["nightly"] == 86_400 + 3_600 + 60 + 5
 
 
+def test_a_heartbeat_by_cron_is_missed_after_its_longest_pause(config):
+    words = "cron: 0 2 * * mon-fri, timezone: UTC, grace: 1h, interval: 1m, timeout: 5s"
+    config.write_text(GOOD + f"  nightly: {{type: heartbeat, token: '${{env:NIGHTLY}}', {words}}}\n")
+    done = run("check", str(config), "--json", NIGHTLY="6f1e0aa2-0000-4000-8000-000000000001")
+    found = {probe["name"]: probe["detected_within_s"] for probe in json.loads(done.stdout)["probes"]}
+    assert found["nightly"] == 3 * 86_400 + 3_600 + 60 + 5
+
+
 def test_every_mistake_is_a_line_and_the_exit_code_is_3(config):
     config.write_text(GOOD.replace("interval: 1m", "interval: 300").replace("type: http", "type: htpp"))
     done = run("check", str(config))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from msgspec.structs import replace
 
 from sentinel.core.model import Plan
 from tests.core.crises import crisis_plan
+
+LATELY = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="minutes").removesuffix("+00:00")
 
 
 @pytest.fixture
@@ -40,7 +44,7 @@ async def test_a_crisis_from_its_declaration_to_its_closing_message(steered):
         ("join", "1", "bruno", "--by", "amina"),
         ("join", "1", "bruno", "--leave", "--by", "amina"),
         ("step", "1", "cell", "--item", "forecast", "--by", "amina"),
-        ("t0", "1", "2026-11-01T08:00", "seen before", "--by", "amina"),
+        ("t0", "1", LATELY, "seen before", "--by", "amina"),
     ):
         done = await run("crisis", *words)
         assert (done.exit_code, done.stderr) == (0, ""), words

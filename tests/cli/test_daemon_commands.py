@@ -6,10 +6,12 @@ import getpass
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
 from sentinel.cli.incidents import happened
 from sentinel.web.context import ReloadOutcome
+from tests.fakes.room import KEY
 
 
 async def test_incidents_are_listed_as_aligned_text_and_as_json(reached):
@@ -97,13 +99,29 @@ async def test_silences_are_added_listed_and_ended(reached):
     assert [one["id"] for one in await reached.json("silence", "list")] == [made["id"]]
     assert (await reached.run("silence", "expire", made["id"])).stdout == f"{made['id']} has ended.\n"
     assert (await reached.run("silence", "list")).stdout == "No silence.\n"
-    later = await reached.json("silence", "add", "service=campus", "--until", "2027-01-01T06:00")
+    later = await reached.json("silence", "add", "service=campus", "--until", "2027-01-01T06:00", "--comment", "x")
     assert later["ends_at"].startswith(("2026-12-31", "2027-01-01"))
+
+
+async def test_silences_that_come_again_are_added_listed_and_taken_away(reached):
+    words = ("silence", "add", "service=campus", "--every", "0 2 * * *", "--for", "1h", "--timezone", "UTC")
+    made = await reached.json(*words)
+    assert (made["every"], made["for_s"], made["timezone"]) == ("0 2 * * *", 3600.0, "UTC")
+    assert len(made["coming"]) in {1, 2}
+    listed = (await reached.run("silence", "list", "--every")).stdout
+    assert made["id"] in listed
+    assert "0 2 * * *, 60 min (UTC)" in listed
+    assert (await reached.run("silence", "expire", made["id"])).stdout == f"{made['id']} comes no more.\n"
+    assert "No silence comes again" in (await reached.run("silence", "list", "--every")).stdout
+    refused = await reached.run("silence", "add", "service=campus", "--every", "0 2 * * *")
+    assert (refused.exit_code, "say how long it lasts" in refused.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        (("silence", "add", "a=b", "--every", "sat 00:00-24:00", "--until", "2027-01-01"), "has no end"),
+        (("silence", "add", "a=b", "--timezone", "UTC", "--for", "1h"), "goes with --every"),
         (("silence", "add", "service=campus"), "give --for or --until"),
         (("silence", "add", "service=campus", "--for", "1h", "--until", "2027-01-01"), "one of them"),
         (("silence", "add", "service=campus", "--for", "5"), "'5' is not a duration"),
@@ -214,3 +232,33 @@ async def test_a_sick_database_is_not_the_callers_fault(reached):
         done = await reached.run("raise", "x", "--by", "amina")
     assert done.exit_code == 5
     assert "database" in done.stderr
+
+
+async def test_the_last_calls_of_a_job_are_shown(reached):
+    assert (await reached.run("pings", "nightly")).stdout == "nightly has not called.\n"
+    body = b"disk full\x1b\n" + b"line\n" * 30
+    url = f"http://127.0.0.1:{reached.port}/ping/{KEY}/1"
+    async with aiohttp.ClientSession() as http, http.post(url, data=body) as answer:
+        assert answer.status == 200
+    shown = (await reached.run("pings", "nightly")).stdout.splitlines()
+    assert shown[0].endswith("  fail, exit status 1")
+    assert shown[1] == "    disk full\ufffd"
+    assert (len(shown), shown[-1]) == (22, "    … and 11 lines more")
+    assert (await reached.json("pings", "nightly", "--limit", "1"))[0]["status"] == 1
+    assert (await reached.run("pings", "nothing")).exit_code == 1
+
+
+async def test_an_incident_changes_hands(reached):
+    await reached.room.open("home")
+    given = await reached.json("assign", "1", "bruno", "it is your switch", "--by", "amina")
+    assert (given["state"], given["assigned_to"], given["acknowledged_by"]) == ("open", "bruno", None)
+    assert "given to" in (await reached.run("show", "1")).stdout
+    taken = await reached.json("assign", "1", "Amina Benali", "--by", "amina")
+    assert (taken["state"], taken["acknowledged_by"], taken["assigned_to"]) == ("acknowledged", "amina", None)
+    assert (await reached.run("unack", "1", "I am in a train", "--by", "amina")).stdout == "INC-1 P1 is open: home\n"
+    shown = (await reached.run("show", "1")).stdout
+    assert "given to bruno by amina: it is your switch" in shown
+    assert "handed back by amina; amina had it: I am in a train" in shown
+    refused = await reached.run("unack", "1", "--by", "amina")
+    assert (refused.exit_code, "INC-1 is not acknowledged." in refused.stderr) == (1, True)
+    assert (await reached.run("assign", "1", "zoe", "--by", "amina")).exit_code == 1

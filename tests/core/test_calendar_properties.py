@@ -93,6 +93,7 @@ def test_opening_days_are_what_a_clock_watcher_counts(drawn, days):
         assert BusinessTime(made).add_days(start, days) == watcher.add_days(start, days)
 
 
+@pytest.mark.fault(52)
 @pytest.mark.rule("CAL-5")
 @pytest.mark.parametrize("shape", SHAPES, ids=" ".join)
 @pytest.mark.parametrize("zone", ZONES)

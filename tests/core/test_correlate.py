@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from sentinel.core import commands as c
-from sentinel.core.correlate import Index
+from sentinel.core.correlate import NOTHING, Drafted, Index
 from sentinel.core.state import Incident
 from tests.core.story import HOME, LOGIN, PLAN, T0, Story
 
@@ -20,7 +20,7 @@ def numbered(story: Story, number: int) -> Incident:
 
 
 def explaining(index: Index, key: str = HOME, dedup: str = "campus", after: timedelta = timedelta(0)) -> str | None:
-    found = index.explaining(key, dedup, {}, T0 + after, WITHIN)
+    found = index.explaining(key, dedup, NOTHING, T0 + after, WITHIN)
     return found.number if found else None
 
 
@@ -54,7 +54,7 @@ def test_an_incident_that_is_over_explains_nothing():
     index.put(numbered(story, 1))
     index.put(numbered(story.resolve().do(c.Close(by="rita")), 1))
     assert explaining(index) is None
-    assert index.holding(HOME, {}) is None
+    assert index.holding(HOME, NOTHING) is None
     assert index.all() == []
     assert index.waking() is None
 
@@ -65,7 +65,7 @@ def test_late_news_of_a_resolved_incident_does_not_take_the_signal_from_the_one_
     index.put(numbered(old, 1))
     index.put(numbered(new, 2))
     index.put(numbered(old.do(c.Note(by="alice", text="for the record")), 1))
-    held = index.holding(HOME, {})
+    held = index.holding(HOME, NOTHING)
     assert held is not None
     assert held.number == "INC-2"
     assert explaining(index, "probe:never/seen") == "INC-2"
@@ -77,7 +77,7 @@ def test_a_reopened_incident_holds_its_signals_again():
     index.put(numbered(story, 1))
     index.put(numbered(Story().report().recover(), 2))
     index.put(numbered(story.do(c.Reopen(by="alice", why="still down")), 1))
-    held = index.holding(HOME, {})
+    held = index.holding(HOME, NOTHING)
     assert held is not None
     assert held.number == "INC-1"
 
@@ -87,19 +87,21 @@ def test_a_signal_that_joined_later_is_found():
     story = Story().report()
     index.put(numbered(story, 1))
     index.put(numbered(story.report(LOGIN), 1))
-    assert index.holding(LOGIN, {}) is not None
+    assert index.holding(LOGIN, NOTHING) is not None
 
 
 def test_what_is_drafted_goes_before_what_is_written():
     index = Index()
     story = Story().report()
     index.put(numbered(story, 1))
-    drafted = {"INC-1": numbered(story.report(LOGIN).acknowledge(), 1)}
+    drafted = Drafted()
+    drafted.put(numbered(story.report(LOGIN).acknowledge(), 1), index.get("INC-1"))
     held = index.holding(LOGIN, drafted)
     assert held is drafted["INC-1"]
     found = index.explaining(HOME, "campus", drafted, T0, WITHIN)
     assert found is drafted["INC-1"]
-    over = {"INC-1": numbered(story.do(c.Merge(by="alice", into="INC-9")), 1)}
+    over = Drafted()
+    over.put(numbered(story.do(c.Merge(by="alice", into="INC-9")), 1), index.get("INC-1"))
     assert index.holding(HOME, over) is None
 
 
@@ -128,12 +130,13 @@ def test_what_concerns_a_service_is_found_among_all_and_is_forgotten_when_it_is_
     effect = replace(effect, plan=replace(effect.plan, depends_on=("platform",)))
     for state in (cause, effect, other):
         index.put(state)
-    assert index.concerning(["platform"], {}) == [cause, effect]
-    drafted = replace(effect, title="as it is decided now")
-    assert index.concerning(["platform"], {drafted.number: drafted}) == [cause, drafted]
+    assert index.concerning(["platform"], NOTHING) == [cause, effect]
+    drafted = Drafted()
+    drafted.put(replace(effect, title="as it is decided now"), effect)
+    assert index.concerning(["platform"], drafted) == [cause, drafted[effect.number]]
     index.put(replace(effect, plan=replace(effect.plan, depends_on=("mail",))))
-    assert index.concerning(["platform"], {}) == [cause]
+    assert index.concerning(["platform"], NOTHING) == [cause]
     index.put(replace(cause, phase="closed"))
     index.put(replace(effect, phase="merged"))
-    assert index.concerning(["platform"], {}) == []
-    assert index.concerning(["mail"], {}) == [other]
+    assert index.concerning(["platform"], NOTHING) == []
+    assert index.concerning(["mail"], NOTHING) == [other]

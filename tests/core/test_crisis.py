@@ -273,12 +273,26 @@ def test_who_joins_the_cell_gets_its_messages_until_they_leave():
 
 
 @pytest.mark.rule("MAJ-5")
+def test_what_was_due_before_anybody_could_act_is_late_in_one_message_to_each():
+    story = Crisis().begin(major="propose").ticket().until(10).do(cc.DeclareCrisis(by="farid", why="it is one"))
+    story.do(cc.CorrectT0(by="farid", t0=story.t0 - timedelta(days=2), why="users saw it on Thursday")).wait(minutes=2)
+    late = story.happened(ce.StepLate)
+    assert {event.step for event in late} >= {"ack"}
+    assert sum(event.due_at <= story.state.opened_at for event in late) > 1
+    told = [page.person for event in late if event.due_at <= story.state.opened_at for page in event.tell]
+    assert len(told) == len(set(told)), "the leaders hear of all of them once"
+    assert "elise" in told
+
+
+@pytest.mark.rule("MAJ-5")
 def test_correcting_t0_moves_what_is_due_and_leaves_what_is_done():
     story = Crisis().begin(major="propose").ticket().until(10).acknowledge("amina").until(20)
     with pytest.raises(Refused, match="needs a reason"):
         story.do(cc.CorrectT0(by="elise", t0=story.t0, why=""))
     with pytest.raises(Refused, match="future"):
         story.do(cc.CorrectT0(by="elise", t0=story.now + timedelta(minutes=1), why="a typo"))
+    with pytest.raises(Refused, match="more than 7 days before the opening, which was on 2026-11-21 at 21:15 UTC"):
+        story.do(cc.CorrectT0(by="elise", t0=story.t0 - timedelta(days=30), why="a wrong month"))
     story.do(cc.CorrectT0(by="elise", t0=story.t0 - timedelta(minutes=10), why="users saw it before"))
     story.until(200)
     line = dict(reversed([(said, minute) for minute, said in story.line()]))

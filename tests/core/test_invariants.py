@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sentinel.core import commands as c
 from sentinel.core import events as e
-from sentinel.core import incident
+from sentinel.core import handing, incident
 from sentinel.core.effects import Notify
 from sentinel.core.model import Listener, Plan, Refused
 from sentinel.core.state import Incident
@@ -61,6 +61,8 @@ ACTIONS = st.one_of(
     st.tuples(st.just("report"), st.sampled_from([HOME, LOGIN, "person:rita/1"]), st.sampled_from([1, 2, 3])),
     st.tuples(st.just("recover"), st.sampled_from([HOME, LOGIN])),
     st.tuples(st.just("acknowledge"), WHO),
+    st.tuples(st.just("hand back"), WHO),
+    st.tuples(st.just("assign"), WHO, WHO),
     st.tuples(st.just("note"), WHO),
     st.tuples(st.just("resolve"), WHO),
     st.tuples(st.just("hold"), WHO, st.booleans()),
@@ -94,6 +96,10 @@ def act(story: Story, action: tuple[object, ...]) -> None:  # noqa: PLR0915  one
             story.recover(key)
         case ("acknowledge", who):
             story.acknowledge(who)
+        case ("hand back", who):
+            story.do(handing.HandBack(by=who))
+        case ("assign", who, to):
+            story.do(handing.Assign(by=who, to=to))
         case ("note", who):
             story.do(c.Note(by=who, text="seen"))
         case ("resolve", who):
@@ -206,6 +212,7 @@ def test_the_log_alone_rebuilds_the_state_also_after_it_was_written_and_read(pla
     assert state == story.state
     snapshot = msgspec.json.decode(msgspec.json.encode(story.state), type=Incident)
     assert snapshot == story.state
+    assert incident.wake_at(snapshot) == incident.wake_at(story.state), "what is remembered of a state is what it says"
 
 
 @LIVES

@@ -48,6 +48,7 @@ def test_an_escalated_event_says_when_it_was_due(story):
     assert (late.step, late.due_at, late.at) == (1, T0 + timedelta(minutes=15), T0 + timedelta(minutes=17))
 
 
+@pytest.mark.fault(6, 9)
 def test_a_daemon_that_slept_five_hours_takes_every_step_once(story):
     story.report().accept().told()
     story.sleep(hours=5)
@@ -140,6 +141,7 @@ def test_an_open_critical_incident_is_always_due_for_something_until_it_is_exhau
     assert story.now == T0 + timedelta(minutes=35), "one more wait after the last step"
 
 
+@pytest.mark.fault(38)
 @pytest.mark.rule("DSP-4")
 def test_nobody_acknowledging_at_the_end_of_the_ladder_is_said_once_to_the_last_resort(story):
     story.report().accept().wait(minutes=30).accept().told()

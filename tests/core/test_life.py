@@ -9,7 +9,7 @@ import pytest
 
 from sentinel.core import commands as c
 from sentinel.core import events as e
-from sentinel.core import incident
+from sentinel.core import handing, incident
 from sentinel.core.model import Listener, Refused, Signal
 from tests.core.story import DIRECTORY, HOME, LOGIN, PLAN, T0, Story, step
 
@@ -36,6 +36,8 @@ def reach(phase: str, story: Story) -> Story:
 COMMANDS = {
     "acknowledge": c.Acknowledge(by="bob", via="cli"),
     "note": c.Note(by="bob", text="looking"),
+    "hand back": handing.HandBack(by="bob"),
+    "assign": handing.Assign(by="alice", to="hugo"),
     "resolve": c.Resolve(by="bob", text="restarted", close_by=T0 + timedelta(days=2)),
     "hold": c.Hold(by="bob"),
     "reopen": c.Reopen(by="bob", why="still broken"),
@@ -47,12 +49,12 @@ COMMANDS = {
     "propose": c.Propose(by="bob", text="use the other entry"),
     "recategorise": c.Recategorise(by="bob", why="one room", priority="P2"),
 }
-WORK = {"note", "resolve", "hold", "merge", "absorb", "propose", "recategorise"}
+WORK = {"assign", "note", "resolve", "hold", "merge", "absorb", "propose", "recategorise"}
 POSSIBLE = {
     "open": {*WORK, "acknowledge", "pend"},
-    "acknowledged": {*WORK, "pend"},
-    "in_progress": {*WORK, "pend"},
-    "pending": {*WORK, "resume"},
+    "acknowledged": {*WORK, "pend", "hand back"},
+    "in_progress": {*WORK, "pend", "hand back"},
+    "pending": {*WORK, "resume", "hand back"},
     "resolved": {"note", "reopen", "close", "merge"},
     "closed": {"note"},
     "merged": {"note"},

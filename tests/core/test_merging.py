@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from sentinel.core import commands as c
 from sentinel.core import incident
-from sentinel.core.correlate import Index
+from sentinel.core.correlate import NOTHING, Drafted, Index
 from sentinel.core.model import Signal, Verdict
 from tests.core.story import DIRECTORY, PLAN, T0, Story
 
@@ -71,10 +71,12 @@ def test_a_new_failure_of_a_merged_fault_belongs_to_the_incident_that_it_was_mer
     for around in (index, Index()):  # The second is one after a restart.
         around.put(story.state)
         around.put(gone)
-        found = around.explaining("probe:licence/y", "licence", {}, T0, PLAN.flap_within)
+        found = around.explaining("probe:licence/y", "licence", NOTHING, T0, PLAN.flap_within)
         assert found is not None
         assert found.number == "INC-1"
-    assert Index().explaining("probe:licence/y", "licence", {"INC-1": story.state}, T0, PLAN.flap_within) == story.state
+    drafted = Drafted()
+    drafted.put(story.state, None)
+    assert Index().explaining("probe:licence/y", "licence", drafted, T0, PLAN.flap_within) == story.state
 
 
 def test_what_was_merged_into_it_goes_along_when_it_is_merged_itself():

@@ -187,6 +187,7 @@ def test_in_a_gap_it_is_filled_until_now_and_without_a_gap_for_a_year():
     assert filled_until(rota(), now) == now + timedelta(days=366)
 
 
+@pytest.mark.fault(64)
 @pytest.mark.rule("ESC-5")
 @pytest.mark.parametrize(
     ("moment", "level"),
@@ -235,6 +236,7 @@ def test_a_week_of_daily_turns_is_seven_of_them_and_of_fortnights_one_or_none():
         oncall.week_of(fortnight, 2026, 49)
 
 
+@pytest.mark.fault(53)
 def test_weekly_turns_keep_their_phase_over_leap_days_year_ends_and_weeks_53():
     turns = oncall.shifts(rota(), at("2026-11-23 09:00"), at("2028-10-30 09:00"))
     assert people(turns) == ["amina", "bruno", "chloe", "david"] * 25 + ["amina"]
@@ -293,6 +295,7 @@ def transitions(name: str) -> tuple[datetime, ...]:
 CHANGES = st.sampled_from(ZONES).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(transitions(name))))
 
 
+@pytest.mark.fault(52)
 @settings(max_examples=400, deadline=None)
 @given(
     change=CHANGES,

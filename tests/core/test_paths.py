@@ -145,6 +145,7 @@ def flap(times: int) -> Story:
     return story
 
 
+@pytest.mark.fault(43)
 @pytest.mark.rule("LIF-10")
 def test_a_flapping_target_is_one_incident_marked_flapping():
     story = flap(2)

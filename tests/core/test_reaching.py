@@ -43,6 +43,7 @@ def test_a_step_taken_early_is_not_taken_again_at_its_time():
     assert story.wait(minutes=1).paged() == ["hugo/email"]
 
 
+@pytest.mark.fault(64)
 @pytest.mark.rule("DSP-4")
 def test_when_nobody_can_be_reached_the_last_resort_is_told_once():
     story = Story(SMS_FIRST).report()
@@ -122,6 +123,7 @@ def test_a_step_whose_group_is_empty_is_passed_at_once():
     assert Story(plan).report().paged() == ["elise/sms"]
 
 
+@pytest.mark.fault(64)
 def test_a_critical_incident_with_nobody_to_tell_is_exhausted_at_once():
     story = Story(Plan(last_resort=("hugo",))).report()
     assert story.told() == ["hugo/email exhausted", "hugo/sms exhausted"]

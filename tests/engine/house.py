@@ -89,7 +89,7 @@ class Counts:
 
     bugs: list[str] = field(default_factory=list)
 
-    def ticket(self, _backend: str, _result: str) -> None: ...
+    def ticket(self, _backend: str, _result: str, _operation: str = "put") -> None: ...
 
     def bug(self, where: str) -> None:
         self.bugs.append(where)

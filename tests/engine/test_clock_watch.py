@@ -47,6 +47,7 @@ def paged(house: House) -> list[tuple[str, int]]:
     return [(message.to, round((at - began) / 60)) for at, message in house.sms.given]
 
 
+@pytest.mark.fault(50, 51)
 @pytest.mark.rule("ESC-1")
 @pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S, 24 * HOUR_S, 120.0], ids=["+1 h", "-1 h", "+1 day", "+2 min"])
 def test_a_step_of_the_escalation_is_taken_neither_early_nor_late(

@@ -69,6 +69,7 @@ async def test_recovery_is_told_to_who_was_paged(house: House) -> None:
     assert [message.to for message in house.mail.accepted] == ["farid", "farid"]
 
 
+@pytest.mark.fault(39)
 @pytest.mark.rule("DSP-4")
 @story()
 async def test_a_channel_that_fails_is_replaced_at_once_and_retried_for_four_hours(house: House) -> None:
@@ -95,6 +96,7 @@ async def test_what_was_refused_for_good_is_not_tried_again(house: House) -> Non
     assert house.mail.accepted
 
 
+@pytest.mark.fault(39)
 @pytest.mark.rule("DSP-4")
 @story(Plan(ladder=LADDER, last_resort=("farid",)))
 async def test_when_every_channel_of_everybody_fails_the_next_people_are_tried_and_exhaustion_is_announced(
@@ -124,6 +126,7 @@ async def test_a_message_whose_fate_is_unknown_is_not_sent_again_in_the_same_bur
     assert len(house.sms.given) == 1
 
 
+@pytest.mark.fault(36)
 @story()
 async def test_a_carrier_that_asks_for_patience_gets_it(house: House) -> None:
     answers = iter([Undelivered("429", after_s=20.0), None])
@@ -150,6 +153,7 @@ async def test_a_slow_channel_does_not_hold_up_another(house: House) -> None:
     assert len(house.mail.accepted) == 30
 
 
+@pytest.mark.fault(40)
 @pytest.mark.rule("DSP-2")
 @story()
 async def test_a_ticket_back_end_that_is_down_delays_the_ticket_and_never_the_page(house: House) -> None:
@@ -276,6 +280,7 @@ def settling(state: str) -> Callable[[Write], bool]:
     return lambda write: any(settlement.state == state for settlement in write.settlements)
 
 
+@pytest.mark.fault(13)
 @story()
 async def test_a_critical_page_on_disk_leaves_though_the_disk_has_become_full_meanwhile(house: House) -> None:
     house.desk._store = disk = FullDisk(house.store)

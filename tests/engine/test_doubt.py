@@ -113,6 +113,7 @@ def on_machine(story: Callable[[Machine], object], *, late_until_s: float = 0.0)
     return virtual.run(told())
 
 
+@pytest.mark.fault(49)
 def test_a_failure_seen_while_the_loop_was_late_is_looked_at_again_when_it_no_longer_is():
     outcome = on_machine(lambda machine: machine.run(ill, well), late_until_s=7)
     assert (outcome.result.ok, outcome.result.doubt, outcome.result.attempts) == (True, "lag", 2)
@@ -173,6 +174,7 @@ async def waver(machine: Machine, *targets: str) -> None:
         await machine.run(lost, well, target=target, confirm=Confirm(attempts=1, every_s=1, need=1))
 
 
+@pytest.mark.fault(58)
 def test_packets_lost_at_several_hosts_at_once_are_our_own_and_a_failure_needs_more_tries():
     async def story(machine: Machine) -> Outcome:
         await waver(machine, "a", "b", "c")

@@ -56,6 +56,7 @@ def told(one: Whole) -> list[str]:
     return [path.read_text() for path in one.mailed("")]
 
 
+@pytest.mark.fault(56)
 def test_a_host_that_is_cut_off_opens_one_incident_and_pages_no_customer(tmp_path: Path):
     async def story() -> None:
         async with whole(tmp_path, CONFIG) as one:

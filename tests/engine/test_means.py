@@ -60,6 +60,7 @@ def opened(stack: ExitStack, until: int) -> None:
         stack.callback(os.close, number)
 
 
+@pytest.mark.fault(47)
 def test_probes_wait_before_the_last_descriptors_and_critical_ones_longer(few: int, host: Means, hand: Hand):
     reserve = min(means.DESCRIPTORS_RESERVE, few // means.RESERVE_SHARE_MAX)
     assert host.short() == ""
@@ -110,6 +111,7 @@ def test_the_least_limit_of_all_control_groups_counts(tmp_path: Path, files: dic
     assert means._memory_limit_of_group(tmp_path / "fs", own) == limit
 
 
+@pytest.mark.fault(48)
 def test_a_group_that_is_nearly_full_makes_probes_wait(hand: Hand):
     host = Means(hand)
     try:

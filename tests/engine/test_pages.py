@@ -33,9 +33,13 @@ TYPES = {"state": "gauge"}
 ELSEWHERE = (
     "sentinel_oncall_",
     "sentinel_sla_",
+    "sentinel_channel_credit",
     "sentinel_crisis_update_",
     "sentinel_notification_replies_",
     "sentinel_worker_",
+    "sentinel_alive_place_",
+    "sentinel_canary_",
+    "sentinel_peer_",
 )
 
 

@@ -117,6 +117,7 @@ def test_a_step_pages_who_is_on_call_at_its_moment_whoever_that_became_since(tmp
     virtual.run(story())
 
 
+@pytest.mark.fault(64)
 @pytest.mark.rule("ESC-5")
 def test_in_a_gap_the_level_above_is_paged_at_once(tmp_path: Path):
     async def story() -> None:
@@ -128,6 +129,7 @@ def test_in_a_gap_the_level_above_is_paged_at_once(tmp_path: Path):
     virtual.run(story())
 
 
+@pytest.mark.fault(64)
 @pytest.mark.rule("ESC-5")
 def test_an_unfilled_week_is_warned_of_once_then_alerted_once_and_over_when_it_is_filled(tmp_path: Path):
     async def story() -> None:

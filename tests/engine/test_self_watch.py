@@ -6,6 +6,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import pytest
+
 from sentinel.core import commands as c
 from sentinel.core.model import Signal, Verdict
 from sentinel.core.state import Incident
@@ -52,6 +54,7 @@ def spare(one: Whole) -> str:
     return "".join(path.read_text() for path in sorted((one.folder / "spare").glob("*")) if path.is_file())
 
 
+@pytest.mark.fault(35, 39)
 def test_a_channel_that_carries_nothing_is_told_after_its_time_and_over_when_it_works(tmp_path: Path) -> None:
     async def story() -> None:
         async with whole(tmp_path, configured(tmp_path)) as one:

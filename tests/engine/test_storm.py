@@ -42,7 +42,7 @@ DIRECTORY = Directory(
     channels={"sms": Channel(name="sms", address="mobile"), "email": Channel(name="email", address="email")},
 )
 PAGED = Plan(ladder=(Step(after=timedelta(0), to=("amina",), by=("sms",)),))
-SMS = Flow(per_person=Rate(10, HOUR))
+SMS = Flow(per_person=(Rate(10, HOUR),))
 NUMBER = re.compile(r"INC-(\d+)(?: (?:à|to) INC-(\d+))?")
 notices = msgspec.json.Decoder(Notice)
 
@@ -198,6 +198,7 @@ async def test_the_timeline_of_each_incident_says_that_it_was_told_in_a_digest(h
     assert len({event.reference for event in gathered}) == 1
 
 
+@pytest.mark.fault(42)
 @pytest.mark.rule("DSP-7")
 def test_ten_thousand_failures_at_once_are_at_most_five_messages_in_a_quarter_of_an_hour(tmp_path: Path) -> None:
     async def tell() -> None:
@@ -215,6 +216,7 @@ def test_ten_thousand_failures_at_once_are_at_most_five_messages_in_a_quarter_of
     virtual.run(tell())
 
 
+@pytest.mark.fault(42)
 @pytest.mark.rule("DSP-7")
 def test_a_restart_in_the_middle_gives_nobody_a_second_helping(tmp_path: Path) -> None:
     async def tell() -> None:
@@ -238,6 +240,7 @@ def test_a_restart_in_the_middle_gives_nobody_a_second_helping(tmp_path: Path) -
     virtual.run(tell())
 
 
+@pytest.mark.fault(4)
 @pytest.mark.rule("DSP-7", "DSP-3")
 def test_a_crash_while_a_digest_is_sent_makes_one_copy_under_the_same_id(tmp_path: Path) -> None:
     async def tell() -> None:
@@ -318,7 +321,7 @@ async def test_without_a_storm_later_messages_about_the_same_incident_go_at_once
 
 
 @pytest.mark.rule("DSP-7")
-@story(flow=Flow(per_person=Rate(4, HOUR)))
+@story(flow=Flow(per_person=(Rate(4, HOUR),)))
 async def test_a_persons_budget_holds_in_every_hour_and_all_is_said(house: Storm) -> None:
     for host in range(1, 121):  # One every two minutes: never more than eight within a window.
         await house.fail(host)
@@ -329,8 +332,23 @@ async def test_a_persons_budget_holds_in_every_hour_and_all_is_said(house: Storm
     assert house.heard_of() == set(range(1, 121))
 
 
+@pytest.mark.rule("DSP-4")
 @pytest.mark.rule("DSP-7")
-@story(LOUD, Flow(per_person=Rate(1000, HOUR), total=Rate(5, timedelta(days=1))))
+@story(flow=Flow(per_person=(Rate(10, HOUR), Rate(4, timedelta(days=1)))))
+async def test_whose_budget_of_the_day_is_used_up_is_told_another_way_at_once_and_by_digest_later(house: Storm) -> None:
+    for host in range(1, 9):
+        await house.fail(host)
+        await house.wait(minutes=20)
+    assert house.heard_of() == {1, 2, 3}, "half of the day's budget by themselves, and one digest"
+    assert set().union(*(numbers(message.subject) for message in house.mail.accepted)) == {4, 5, 6, 7, 8}
+    assert house.counts.results.count(("sms", "rate_limited")) == 5, "once for each"
+    await house.wait(minutes=25 * 60)
+    assert house.heard_of() == set(range(1, 9)), "nothing is dropped"
+    assert most_within(house.minutes(), 24 * 60) <= 4
+
+
+@pytest.mark.rule("DSP-7")
+@story(LOUD, Flow(per_person=(Rate(1000, HOUR),), total=(Rate(5, timedelta(days=1)),)))
 async def test_beyond_the_channels_budget_what_is_not_critical_goes_another_way(house: Storm) -> None:
     for host in range(1, 9):
         await house.fail(host, level=2)
@@ -346,7 +364,7 @@ async def test_beyond_the_channels_budget_what_is_not_critical_goes_another_way(
 
 @pytest.mark.rule("DSP-7")
 def test_the_channels_budget_outlives_a_restart(tmp_path: Path) -> None:
-    flow = Flow(per_person=Rate(1000, HOUR), total=Rate(2, timedelta(days=1)))
+    flow = Flow(per_person=(Rate(1000, HOUR),), total=(Rate(2, timedelta(days=1)),))
 
     async def tell() -> None:
         async with living(Storm(tmp_path, LOUD, flow)) as house:

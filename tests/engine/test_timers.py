@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sentinel.core import commands as c
 from sentinel.core.model import Plan, Refused
 from sentinel.store.base import StoreUnavailable
@@ -102,6 +104,7 @@ def test_what_could_not_be_written_when_it_was_due_is_done_when_it_can_be(tmp_pa
     virtual.run(story())
 
 
+@pytest.mark.fault(6)
 def test_what_is_overdue_at_a_start_is_done_at_once(tmp_path: Path):
     async def story() -> None:
         async with house(tmp_path, Plan(ladder=LADDER)) as built:

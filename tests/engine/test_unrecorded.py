@@ -55,6 +55,7 @@ class Carrier:
         return "ref"
 
 
+@pytest.mark.fault(13)
 def test_a_fault_is_sent_once_to_each_person_and_only_what_is_critical():
     async def story() -> list[str]:
         carrier = Carrier()

@@ -16,14 +16,17 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from sentinel import assembly
 from sentinel.config.ruling import catalogue
 from sentinel.core import pings
 from sentinel.core.model import Channel, Directory, Person, Plan, Result, Signal, Step, Verdict
-from sentinel.core.pings import Said
+from sentinel.core.pings import Heard, Said
 from sentinel.core.problem_record import ProblemFact
 from sentinel.core.report.model import Report, Wanted
 from sentinel.core.rota import Rota
 from sentinel.core.state import Incident
+from sentinel.engine.accounts import Accounts
+from sentinel.engine.addresses import Addresses
 from sentinel.engine.answers import Answers
 from sentinel.engine.clock import SystemClock
 from sentinel.engine.desk import Desk
@@ -33,20 +36,26 @@ from sentinel.engine.judge import Judge, Rulebook
 from sentinel.engine.ledger import Ledger
 from sentinel.engine.live import Live
 from sentinel.engine.matrices import Matrices
+from sentinel.engine.news import News
 from sentinel.engine.overload import OverloadWatch
 from sentinel.engine.problems import SUBJECT, Problems
+from sentinel.engine.recurring_silences import RecurringSilences
 from sentinel.engine.rotas import Rotas
+from sentinel.engine.silence_watch import SilenceWatch
+from sentinel.engine.tested import ContactTests
 from sentinel.engine.tokens import Tokens
+from sentinel.messages.addresses import AddressWords
 from sentinel.messages.matrix import MatrixWords
 from sentinel.messages.problems import ProblemMessages
 from sentinel.probes.base import Options
 from sentinel.probes.plan import ProbePlan
 from sentinel.reports import Reporter
 from sentinel.rules import Track
+from sentinel.store.base import ResultStore
 from sentinel.store.database import Database, Mode, place
 from sentinel.store.main import SqlStore
 from sentinel.store.migrate import STATE, migrate
-from sentinel.web.context import Context, Delivered, Health, Job, ProbeAnswer, ReloadOutcome, Settings
+from sentinel.web.context import Context, Delivered, Health, Job, ProbeAnswer, ReloadOutcome, SelfTest, Settings
 
 KEY = "c3f1e0aa-0000-4000-8000-000000000001"
 PEOPLE = (
@@ -82,8 +91,10 @@ class Room:
     records: Problems
     matrices: Matrices
     overload: OverloadWatch
+    addresses: Addresses
     tokens: Tokens
     answers: Answers
+    accounts: Accounts
     store: SqlStore
     live: Live
     clock: SystemClock
@@ -100,12 +111,18 @@ class Room:
     )
     ready: bool = True
     problems: tuple[str, ...] = ()
+    self_test: SelfTest = field(default_factory=SelfTest)
     outcome: ReloadOutcome = field(default_factory=ReloadOutcome)
     heard: list[tuple[str, Said]] = field(default_factory=list)
+    known: dict[str, Heard] = field(default_factory=dict)
     asked: list[dict[str, str]] = field(default_factory=list)
     hold_probe: asyncio.Event | None = None
     reporter: Reporter | None = None
+    news: News = field(default_factory=News)
     evidence: Evidence | None = None
+    results: ResultStore | None = None
+    recurring: RecurringSilences | None = None
+    tested: ContactTests | None = None
     page: Iterable[bytes] = (b"# HELP x y\n",) * 500
 
     async def open(self, title: str = "login fails: HTTP 503", service: str = "campus", level: int = 3) -> Incident:
@@ -174,9 +191,10 @@ class Room:
             return await asyncio.to_thread(self.reporter.make, wanted, self.clock.now())
 
         async def hear(name: str, said: Said) -> None:
-            heard = pings.hear(pings.NOTHING, said, self.clock.now(), timedelta(minutes=1))
+            heard = pings.hear(self.known.get(name, pings.NOTHING), said, self.clock.now(), timedelta(minutes=1))
             await asyncio.to_thread(self.store.put_heartbeat, name, self.clock.now(), heard)
             self.heard.append((name, said))
+            self.known[name] = heard
 
         async def reload() -> ReloadOutcome:
             return self.outcome
@@ -209,11 +227,16 @@ class Room:
             problems=self.records,
             matrices=self.matrices,
             overload=self.overload,
+            addresses=self.addresses,
             tokens=self.tokens,
+            accounts=self.accounts,
             answers=self.answers,
+            recurring=self.recurring,
+            tested=self.tested,
             store=self.store,
-            results=None,  # type: ignore[arg-type]  no handler of this step reads it
+            results=self.results,  # type: ignore[arg-type]  a test that looks at what probes saw says from what
             live=self.live,
+            news=self.news,
             evidence=self.evidence,
             read=read,
             now=self.clock.now,
@@ -224,10 +247,12 @@ class Room:
                 probes=3,
                 last_run_at=self.clock.now(),
                 problems=self.problems,
+                self_test=self.self_test,
             ),
             reload=reload,
             metrics_page=lambda accept: (iter(self.page), "text/plain; version=0.0.4; charset=utf-8"),
             heard=hear,
+            job=lambda name: self.known.get(name, pings.NOTHING),
             probe_once=probe_once,
             notify_test=notify_test,
             blackbox=blackbox,
@@ -270,14 +295,21 @@ async def room(folder: Path) -> AsyncIterator[Room]:
         await matrices.load()
         overload = OverloadWatch(desk, (store, writer), clock)
         await overload.load()
+        addresses = Addresses(desk, (store, writer), asyncio.to_thread, clock, AddressWords("en", "UTC"))
+        await addresses.load()
         records = Problems(Ledger(SUBJECT, ProblemFact, (store, writer), clock), desk, clock, ProblemMessages())
         await records.load()
         tokens, answers = Tokens((store, writer), clock), Answers((store, writer), clock)
         await tokens.load()
         running = asyncio.create_task(desk.run())
         try:
-            kept = (desk, rotas, records, matrices, overload, tokens, answers)
-            yield Room(*kept, store, live, clock, folder / "sentinel.db")
+            accounts = Accounts((store, writer), clock)
+            kept = (desk, rotas, records, matrices, overload, addresses, tokens, answers, accounts)
+            around = Room(*kept, store, live, clock, folder / "sentinel.db")
+            around.tested = ContactTests((store, writer), clock)
+            watch = SilenceWatch(desk, store, asyncio.to_thread, clock)
+            around.recurring = RecurringSilences(watch, (store, writer), clock, assembly.recurring_of)
+            yield around
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

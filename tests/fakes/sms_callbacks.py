@@ -20,6 +20,7 @@ REPLIES = {
     "brevo": lambda sender, text, name: {"id": 1, "to": sender[1:], "msg_status": "replied", "reply": text},
     "smsapi": lambda sender, text, name: {"sms_from": sender[1:], "sms_to": "737", "sms_text": text, "MsgId": name},
     "smsmode": lambda sender, text, name: {"messageId": name, "from": sender[1:], "body": {"text": text}},
+    "kannel": lambda sender, text, name: {"from": sender[1:], "text": text, "id": name},
 }  # fmt: skip
 RECEIPTS = {
     "ovh": lambda name, good: {"id": name, "dlr": "1" if good else "2", "description": "Absent"},
@@ -32,10 +33,11 @@ RECEIPTS = {
     "brevo": lambda name, good: {"messageId": int(name), "msg_status": "delivered" if good else "hard_bounce"},
     "smsapi": lambda name, good: {"MsgId": name, "status_name": "DELIVERED" if good else "UNDELIVERED"},
     "smsmode": lambda name, good: {"messageId": name, "status": {"value": "DELIVERED" if good else "UNDELIVERABLE"}},
+    "kannel": lambda name, good: {"ref": name, "state": "1" if good else "16", "why": "NACK/1042"},
 }
 # Who writes JSON, who puts it all into the address, and who sends a form.
 JSON = frozenset({"brevo", "smsmode"})
-QUERY = frozenset({"ovh", "vonage"})
+QUERY = frozenset({"kannel", "ovh", "vonage"})
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,21 @@ class SmtpServer:
         await asyncio.sleep(0)  # let aborted connections tell their protocols
 
     @property
+    def connections(self) -> int:
+        """Return how many there were so far."""
+        return len(self._transports)
+
+    @property
+    def open_connections(self) -> int:
+        """Return how many there are."""
+        return sum(not transport.is_closing() for transport in self._transports)
+
+    def hang_up(self) -> None:
+        """Close every connection, as a relay does that has waited for long enough."""
+        for transport in self._transports:
+            cast(asyncio.Transport, transport).close()
+
+    @property
     def mails(self) -> list[EmailMessage]:
         """Return what was taken, parsed."""
         return [self._parsed(envelope) for envelope in self.envelopes]

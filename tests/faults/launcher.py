@@ -30,6 +30,7 @@ from sentinel.store import outbox
 from sentinel.store.base import Write
 from sentinel.store.main import SqlStore
 from sentinel.store.results import SqlResultStore
+from sentinel.web import connections
 
 LOADED = (email, sms_http, http)  # What daemons load when they need it is loaded once, before they are forked.
 Concerns = Callable[..., bool]
@@ -162,6 +163,9 @@ def run(order: dict[str, Any]) -> int:
     if look_every_s := order.get("look_every_s"):
         shorten(isolation, "LOOK_EVERY_S", look_every_s)
         shorten(doubt, "NETWORK_PAUSE_S", look_every_s)
+    if speak_within_s := order.get("speak_within_s"):
+        shorten(connections, "HEAD_WITHIN_S", speak_within_s)
+        shorten(connections, "BODY_WITHIN_S", speak_within_s)
     os.environ.update(order.get("environ", {}))
     code = service.run(Path(order["configuration"]))
     sys.stderr.flush()

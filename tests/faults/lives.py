@@ -180,9 +180,9 @@ def show_tasks() -> None:
 
 
 async def busy(life: Life) -> None:
-    number = 0
+    number, parent = 0, os.getppid()
     tasks = set()
-    while True:
+    while os.getppid() == parent:  # Who is to kill it may be killed itself.
         number += 1
         tasks.add(asyncio.create_task(life.fault(number)))
         await asyncio.sleep(life.chance.uniform(0, FAULTS_EVERY_MAX_S))

@@ -35,6 +35,7 @@ def state_of(practice: Site, name: str) -> str:
     return next((row.state for known, row in practice.owed().items() if known == name), "")
 
 
+@pytest.mark.fault(31)
 @pytest.mark.rule("DSP-4")
 @pytest.mark.parametrize("answers", [{"RCPT": "450 4.2.0 greylisted"}, {"DATA": "451 4.3.0 later"}], ids=str)
 async def test_a_relay_that_says_later_is_asked_again_and_the_text_goes_meanwhile(
@@ -53,6 +54,7 @@ async def test_a_relay_that_says_later_is_asked_again_and_the_text_goes_meanwhil
         assert len(texts(practice)) == 1
 
 
+@pytest.mark.fault(32)
 @pytest.mark.rule("DSP-4")
 async def test_a_relay_that_says_never_is_not_asked_again(tmp_path: Path, launcher: Launcher):
     relay = SmtpServer(answers={"RCPT": "550 5.1.1 no such user"})
@@ -68,6 +70,7 @@ async def test_a_relay_that_says_never_is_not_asked_again(tmp_path: Path, launch
         assert practice.owed()[MAIL].tries == 1
 
 
+@pytest.mark.fault(33)
 @pytest.mark.rule("DSP-3")
 async def test_after_silence_the_mail_comes_again_under_the_same_message_id(tmp_path: Path, launcher: Launcher):
     relay = SmtpServer(silent=True)
@@ -82,6 +85,7 @@ async def test_after_silence_the_mail_comes_again_under_the_same_message_id(tmp_
         assert len(mails(practice)) == 2
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("stands_in", [True, False], ids=["another relay", "no other relay"])
 async def test_a_bad_certificate_gets_no_mail(tmp_path: Path, launcher: Launcher, stands_in: bool):
     """Nobody vouches for the first relay's certificate: the one that stands in takes the mail, else the text goes."""
@@ -107,6 +111,7 @@ async def test_a_bad_certificate_gets_no_mail(tmp_path: Path, launcher: Launcher
         assert bool(texts(practice)) is not stands_in
 
 
+@pytest.mark.fault(36)
 @pytest.mark.rule("DSP-4")
 async def test_a_gateway_in_trouble_is_replaced_by_mail_and_asked_again(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
@@ -121,6 +126,7 @@ async def test_a_gateway_in_trouble_is_replaced_by_mail_and_asked_again(tmp_path
         assert set(texts(practice)) == {TEXT}
 
 
+@pytest.mark.fault(36, 37)
 @pytest.mark.rule("DSP-3")
 async def test_a_gateway_that_never_answers_gets_the_text_again_under_the_same_id(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
@@ -135,6 +141,7 @@ async def test_a_gateway_that_never_answers_gets_the_text_again_under_the_same_i
         assert texts(practice) == [TEXT, TEXT]
 
 
+@pytest.mark.fault(36)
 async def test_a_gateway_that_asks_for_patience_gets_it(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         practice.gateway.status, practice.gateway.headers = 429, {"Retry-After": "2"}

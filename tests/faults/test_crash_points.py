@@ -38,6 +38,7 @@ TIMELINE = {"opened": 1, "escalated": 1, "told": 4, "ticket-linked": 1, "signal-
 AFTER_THE_RECOVERY = {point for point in POINTS if point.startswith("the recovery")}
 
 
+@pytest.mark.fault(1, 2, 3, 4)
 @pytest.mark.rule("DSP-3")
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_when(tmp_path: Path, launcher: Launcher, point: str):

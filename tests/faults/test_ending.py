@@ -30,6 +30,7 @@ def waiting(practice: Site) -> int:
     return int(practice.rows("SELECT count(*) FROM outbox WHERE kind = 'message' AND state <> 'done'")[0][0])
 
 
+@pytest.mark.fault(8)
 @pytest.mark.rule("DSP-3")
 @pytest.mark.parametrize("answers", [True, False], ids=["slow carrier", "carrier that never answers"])
 async def test_what_is_queued_at_a_stop_is_sent_after_the_next_start(tmp_path: Path, launcher: Launcher, answers: bool):
@@ -67,6 +68,29 @@ async def test_what_is_queued_at_a_stop_is_sent_after_the_next_start(tmp_path: P
         assert max(copies.values()) <= 2
 
 
+@pytest.mark.fault(6)
+@pytest.mark.rule("ESC-1")
+async def test_killed_while_the_next_step_waits_it_comes_at_the_start_once(tmp_path: Path, launcher: Launcher):
+    async with site(tmp_path, launcher) as practice:
+        practice.config["people"]["bob"] = {"name": "Bob", "mobile": "+33639980002"}
+        practice.config["escalations"]["on-call"] = [
+            {"at": "0m", "to": ["alice"], "by": ["sms"]},
+            {"at": "3s", "to": ["bob"], "by": ["sms"]},
+        ]
+        await practice.start()
+        practice.target.status = 503
+        await practice.until(practice.settled, "the first step, written down")
+        practice.signal(signal.SIGKILL)
+        await practice.killed()
+        await asyncio.sleep(3)  # It falls due while nobody is there.
+        await practice.start()
+        await practice.until(lambda: len(practice.gateway.texts) == 2, "the second step")
+        await practice.until(practice.settled, "its receipt")
+        await practice.stop()
+        assert [text["to"] for text in practice.gateway.texts] == ["+33639980001", "+33639980002"]
+        assert practice.told().count("escalated") == 2
+
+
 async def beat(practice: Site) -> None:
     """Call the heartbeat four times a second, as a job does that runs on another machine."""
     url = f"http://127.0.0.1:{practice.port}/ping/{TOKEN}"
@@ -75,6 +99,7 @@ async def beat(practice: Site) -> None:
         await asyncio.sleep(0.25)
 
 
+@pytest.mark.fault(9)
 async def test_a_pause_of_the_whole_process_is_neither_a_burst_nor_an_alarm(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         practice.config["probes"]["job"] = {"type": "heartbeat", "token": "${env:TOKEN}", "every": "1s", "grace": "1s"}

@@ -135,6 +135,7 @@ def canaries(practice: Site, link: Link) -> None:
     practice.config["watchdog"] = {"self_alert": {"to": ["watcher"], "by": ["sms"]}}
 
 
+@pytest.mark.fault(56)
 @pytest.mark.rule("SRC-9")
 @pytest.mark.real("ip")
 async def test_a_lost_uplink_is_one_incident_for_its_own_people(tmp_path: Path, launcher: Launcher, link: Link):
@@ -158,6 +159,7 @@ async def test_a_lost_uplink_is_one_incident_for_its_own_people(tmp_path: Path, 
         await practice.stop()
 
 
+@pytest.mark.fault(56)
 @pytest.mark.real("ip")
 async def test_without_canaries_a_short_loss_of_the_uplink_is_no_outage(tmp_path: Path, launcher: Launcher, link: Link):
     async with site(tmp_path, launcher) as practice:
@@ -174,6 +176,7 @@ async def test_without_canaries_a_short_loss_of_the_uplink_is_no_outage(tmp_path
         await practice.stop()
 
 
+@pytest.mark.fault(58)
 @pytest.mark.real("ip", "iptables")
 async def test_a_link_that_loses_every_fifth_packet_pages_nobody(tmp_path: Path, launcher: Launcher, link: Link):
     async with site(tmp_path, launcher) as practice:

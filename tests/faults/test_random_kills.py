@@ -1,4 +1,4 @@
-"""SIGKILL at random moments, a hundred and fifty times: no persisted page is lost, none arrives more than twice."""
+"""SIGKILL at random moments, many times over: no persisted page is lost, none arrives more than twice."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from pathlib import Path
 import pytest
 
 from sentinel.store.opening import open_to_read
+from tests.dose import dose
 
-KILLS = 150
+ROUNDS, KILLS = dose((1, 30), (10, 100))
+CAUGHT_MIN = KILLS // 10
 LIMIT_S = 240
 
 
+@pytest.mark.fault(5)
 @pytest.mark.rule("DSP-3")
-def test_killed_a_hundred_and_fifty_times(tmp_path: Path):
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_killed_again_and_again(tmp_path: Path, number: int):
     """A second kill while a message is sent again is left out: that such a crash loop can add a copy is no secret."""
     seed = random.SystemRandom().randrange(10**6)
     command = [sys.executable, "-m", "tests.faults.lives", tmp_path, str(seed), str(KILLS)]
@@ -42,5 +46,6 @@ def test_killed_a_hundred_and_fifty_times(tmp_path: Path):
     assert [name for name, row in rows.items() if row.state == "done" and not taken[name]] == [], said
     assert taken.keys() <= rows.keys(), said
     assert [name for name, copies in taken.items() if copies > 1 + caught[name]] == [], said
-    assert max(taken.values()) == 2, f"{said}; none came twice: the kills hit nothing"
+    assert max(taken.values()) <= 2, said
+    assert sum(caught.values()) >= CAUGHT_MIN, f"{said}: the kills hit nothing"
     assert tickets == dict.fromkeys(numbers, 1), said

@@ -59,6 +59,7 @@ async def test_a_start_names_all_mistakes_and_touches_nothing(tmp_path: Path, la
         assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.fault(62)
 async def test_a_bad_configuration_changes_nothing_by_signal_or_by_request(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         await practice.start()
@@ -84,6 +85,7 @@ async def test_a_bad_configuration_changes_nothing_by_signal_or_by_request(tmp_p
         await practice.stop()
 
 
+@pytest.mark.fault(62)
 def test_a_file_cut_anywhere_is_refused_in_words_or_is_whole(tmp_path: Path):
     text = EXAMPLE.read_text()
     path = tmp_path / "probes.yaml"
@@ -101,6 +103,7 @@ def test_a_file_cut_anywhere_is_refused_in_words_or_is_whole(tmp_path: Path):
     assert len(mistakes) > len(ends) / 4
 
 
+@pytest.mark.fault(61)
 @pytest.mark.rule("LIF-5")
 async def test_an_open_incident_keeps_its_plan(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
@@ -119,6 +122,7 @@ async def test_an_open_incident_keeps_its_plan(tmp_path: Path, launcher: Launche
         assert practice.told().count("escalated") == 2
 
 
+@pytest.mark.fault(61)
 @pytest.mark.rule("DSP-4")
 async def test_the_waiting_page_of_a_removed_person_ends_and_the_next_one_is_told(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
@@ -162,6 +166,7 @@ async def test_probes_that_did_not_change_keep_their_times(tmp_path: Path, launc
         assert [asked.path for asked in changed.received] == ["/", "/a", "/b", "/c"]
 
 
+@pytest.mark.fault(10)
 async def test_a_flood_of_signals_is_a_few_reloads(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         await practice.start()

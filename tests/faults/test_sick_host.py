@@ -90,6 +90,7 @@ def descriptors(practice: Site) -> int:
     return len(list(Path(f"/proc/{practice.process.pid}/fd").iterdir()))
 
 
+@pytest.mark.fault(47)
 @pytest.mark.usefixtures("_root")
 async def test_with_few_descriptors_left_probes_wait_and_pages_leave(tmp_path: Path, launcher: Launcher):
     async with HttpPeer(silent=True) as peer, site(tmp_path, launcher) as practice:
@@ -107,6 +108,7 @@ async def test_with_few_descriptors_left_probes_wait_and_pages_leave(tmp_path: P
         await practice.stop()
 
 
+@pytest.mark.fault(47)
 @pytest.mark.usefixtures("_root")
 async def test_a_host_without_any_descriptor_raises_no_alarm(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
@@ -122,6 +124,7 @@ async def test_a_host_without_any_descriptor_raises_no_alarm(tmp_path: Path, lau
         await practice.stop()
 
 
+@pytest.mark.fault(48)
 @pytest.mark.usefixtures("_root")
 async def test_with_little_memory_left_probes_wait_and_pages_leave(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
@@ -139,6 +142,7 @@ async def test_with_little_memory_left_probes_wait_and_pages_leave(tmp_path: Pat
         await practice.stop()
 
 
+@pytest.mark.fault(9, 49)
 async def test_a_host_that_gives_it_little_time_makes_probes_late_and_no_outage(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         practice.config["probes"]["home"]["confirm"] = {"attempts": 0}
@@ -156,6 +160,7 @@ async def test_a_host_that_gives_it_little_time_makes_probes_late_and_no_outage(
         await practice.stop()
 
 
+@pytest.mark.fault(57)
 async def test_a_dead_resolver_keeps_no_other_probe_from_its_time(tmp_path: Path, launcher: Launcher):
     async with DnsServer(silent) as dead, site(tmp_path, launcher) as practice:
         practice.config["resolvers"] = [f"127.0.0.1:{dead.port}"]

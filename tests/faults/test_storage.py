@@ -63,6 +63,7 @@ def locked(practice: Site) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+@pytest.mark.fault(13, 14, 15)
 @pytest.mark.rule("DSP-3")
 @pytest.mark.parametrize(
     ("trouble", "why"),
@@ -99,6 +100,7 @@ async def test_a_page_leaves_though_it_cannot_be_written(
         assert copies.keys() == practice.owed().keys()
 
 
+@pytest.mark.fault(13)
 @pytest.mark.rule("DSP-3")
 async def test_a_page_that_is_owed_does_not_wait_for_the_disk(tmp_path: Path, small_disk: Path, launcher: Launcher):
     """It was written, could not leave, and when it could the disk was full: it leaves, once."""

@@ -7,6 +7,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.faults.daemon import Site, site
 from tests.real.process import SENTINEL
 
@@ -21,6 +23,7 @@ async def command(practice: Site, *words: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.fault(18)
 async def test_the_second_daemon_on_a_state_folder_says_why_it_leaves(tmp_path: Path):
     async with site(tmp_path) as practice:
         await practice.start()

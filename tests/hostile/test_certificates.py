@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel.probes import http, smtp, tcp, tls, tlsinfo
+from sentinel.probes import http, said, smtp, tcp, tls, tlsinfo
 from sentinel.probes.base import Failed, ProbeKind
 from sentinel.probes.tlscontext import TlsOptions, context, lenient_context
 from tests.fakes.tcp_peer import TcpPeer, silent
@@ -75,7 +75,7 @@ async def test_certificates_beyond_reason_end_the_handshake_or_are_cut(what: str
             if what in TOO_LARGE:
                 assert (seen.reason, "more than 100 KiB" in seen.detail) == ("tls", True), seen.detail
             labels = [value for _, labels in seen.sight.samples for _, value in labels]
-            assert max(map(len, labels), default=0) <= tlsinfo.LABEL_MAX_CHARS
+            assert max(map(len, labels), default=0) <= said.LABEL_MAX_CHARS
             assert not any(character < " " for value in labels for character in value)
 
 

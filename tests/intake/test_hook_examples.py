@@ -14,7 +14,7 @@ from sentinel.core.mapping import Said
 from sentinel.intake.hooks import decode, read
 
 PAGE = (Path(__file__).parents[2] / "docs/hooks.md").read_text()
-EXAMPLE = re.compile(r"```yaml\n((\w+):\n.*?)```\n\n```json\n(.*?)```", re.DOTALL)
+EXAMPLE = re.compile(r"```yaml\n((\w+):\n(?:(?!```).)*)```\n\n```json\n(.*?)```", re.DOTALL)
 EXAMPLES = {name: (entry, body) for entry, name, body in EXAMPLE.findall(PAGE)}
 HOUSE = "services: {campus: {name: Campus}}\nprobes:\n  up: {type: icmp, target: 127.0.0.1}\nintake:\n  hooks:\n"
 

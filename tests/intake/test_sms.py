@@ -18,10 +18,12 @@ from sentinel.core import commands as c
 from sentinel.core import pings
 from sentinel.core.state import Incident
 from sentinel.intake.said import Said
+from sentinel.store.base import OutboxRow
 from sentinel.web.app import build
 from tests.engine.whole import TOKENS, Whole, whole
 from tests.fakes.http_peer import HttpPeer, Received
 from tests.fakes.sms_callbacks import KEY, RECEIPTS, REPLIES, callback
+from tests.fakes.sms_gateway import SmsGateway
 
 SITE = "https://s.example.org"
 AMINA, BRUNO, STRANGER = "+33639980001", "+33639980002", "+33639980099"
@@ -317,3 +319,72 @@ def test_every_gateway_says_how_its_receipts_read(preset: str):
 
     assert read(preset).receipt is not None
     assert KEY
+
+
+DOOR = """\
+people:
+  amina: {{name: Amina Benali, mobile: "+33639980001"}}
+channels:
+  sms: {{type: http-sms, preset: {preset}, {options}, callers: [{callers}]}}
+escalations:
+  on-call: [{{at: 0m, to: [amina], by: [sms]}}]
+services:
+  campus: {{name: Campus, escalation: on-call}}
+probes:
+  backup: {{type: heartbeat, service: campus, token: "${{file:token}}", every: 10m, grace: 1m, interval: 1m}}
+"""
+SECRETS = {
+    "vonage": ("key:secret", "sender: Sentinel"),
+    "kannel": ("user:password", "timeout: 5s"),
+}
+
+
+@pytest.mark.rule("DSP-6")
+@pytest.mark.parametrize("preset", ["kannel", "vonage"])
+async def test_a_call_that_is_altered_or_comes_from_elsewhere_is_forbidden_and_changes_nothing(
+    tmp_path: Path, preset: str
+) -> None:
+    secret, more = SECRETS[preset]
+    for name, text in {"secret": secret, "key": KEY}.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    async with SmsGateway() as gateway:
+        gateway.speak(preset)
+        options = f'url: "{gateway.url}", credentials: "${{file:secret}}", reply_key: "${{file:key}}", {more}'
+        text = DOOR.format(preset=preset, options=options, callers="127.0.0.1")
+        async with whole(tmp_path, text) as one, TestClient(TestServer(build(one.doors.context()))) as browser:
+            await one.daemon.heard("backup", pings.Said(kind="fail", body="x"))
+
+            def row() -> OutboxRow:
+                (found,) = [row for row in one.daemon.store.messages(limit=9) if row.channel == "sms"]
+                return found
+
+            async def call(door: str, fields: dict[str, object], key: str = KEY) -> int:
+                now = one.daemon.clock.now().timestamp()
+                sent = callback(preset, f"/sms/sms/{door}", fields, site="", now=now, key=key)
+                make = browser.request(sent.method, sent.path, data=sent.body or None, headers=sent.headers)
+                async with make as answer:
+                    return answer.status
+
+            async with asyncio.timeout(20):
+                while not one.daemon.store.messages(limit=9) or row().state != "done":
+                    await asyncio.sleep(0.05)
+            reference = row().reference
+            for key in ("", KEY[:-1] + "x"):
+                assert await call("receipt", RECEIPTS[preset](reference, True), key) == 403
+                assert await call("reply", REPLIES[preset](AMINA, "1", "MO1"), key) == 403
+            one.write(text.replace("127.0.0.1]", "192.0.2.1]"))
+            assert (await one.daemon.reload()).done
+            assert await call("receipt", RECEIPTS[preset](reference, True)) == 403
+            assert await call("reply", REPLIES[preset](AMINA, "1", "MO1")) == 403
+            found = one.daemon.store.incident("INC-1")
+            assert found is not None
+            assert (row().state, found.phase) == ("done", "open")
+            one.write(text)
+            assert (await one.daemon.reload()).done
+            assert await call("receipt", RECEIPTS[preset](reference, True)) == 200
+            assert row().state == "delivered"
+            assert await call("reply", REPLIES[preset](AMINA, "1", "MO2")) == 200
+            found = one.daemon.store.incident("INC-1")
+            assert found is not None
+            assert found.phase == "acknowledged"

@@ -179,6 +179,22 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
         "https://s.example.org/i/42 INC-42",
     ),
     (
+        "handed_back",
+        {"at": after(minutes=30), "by": "Chloé Martin"},
+        "REMIS P1 Campus Moodle : Campus inutilisable depuis 22h10. Remis par Chloé Martin. "
+        "https://s.example.org/i/42 INC-42",
+        "HANDED BACK P1 Campus Moodle: Campus inutilisable since 21:10. Handed back by Chloé Martin. "
+        "https://s.example.org/i/42 INC-42",
+    ),
+    (
+        "assigned",
+        {"at": after(minutes=30), "by": "Chloé Martin", "whom": "Inès Roux", "text": "c'est ton commutateur"},
+        "CONFIÉ P1 Campus Moodle : Campus inutilisable depuis 22h10. Pour Inès Roux, par Chloé Martin. "
+        "c'est ton commutateur https://s.example.org/i/42 INC-42",
+        "ASSIGNED P1 Campus Moodle: Campus inutilisable since 21:10. For Inès Roux, by Chloé Martin. "
+        "c'est ton commutateur https://s.example.org/i/42 INC-42",
+    ),
+    (
         "workaround",
         {"by": "Chloé Martin", "text": "Passer par l'autre entrée.", "assignee": "Chloé Martin"},
         "CONTOURNEMENT P1 Campus Moodle : Campus inutilisable depuis 22h10. Passer par l'autre entrée. "

@@ -28,6 +28,7 @@ async def test_well_before_its_end_all_is_fine() -> None:
     assert (seen.reason, seen.sight.value) == ("", 31.0)
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize(
     ("now", "detail"),
     [
@@ -44,6 +45,7 @@ async def test_within_a_warning_the_days_left_are_said(now: datetime, detail: st
     assert (seen.reason, seen.detail) == ("expires", detail)
 
 
+@pytest.mark.fault(65)
 @pytest.mark.rule("CLS-10")
 @pytest.mark.parametrize(
     ("now", "ago"),

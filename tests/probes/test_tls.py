@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sentinel.probes import tlsinfo
+from sentinel.probes import said, tlsinfo
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.net import TargetPolicy
 from sentinel.probes.tls import KIND, TlsProbeOptions
@@ -278,7 +278,7 @@ def test_a_certificate_of_many_names_makes_a_short_label():
     sight = blank()
     tlsinfo.record(sight, [der(*(f"host{number}.example.org" for number in range(2000)))], "TLSv1.3", None, False)
     (labels,) = (dict(labels) for name, labels in sight.samples if name == "probe_ssl_last_chain_info")
-    assert all(len(value) <= tlsinfo.LABEL_MAX_CHARS for value in labels.values())
+    assert all(len(value) <= said.LABEL_MAX_CHARS for value in labels.values())
 
 
 def test_a_long_chain_is_cut():
@@ -306,7 +306,7 @@ def test_what_expired_beside_a_verified_chain_does_not_count_for_it(tmp_path):
 
 @given(st.text(), st.integers(1, 50))
 def test_cleaned_text_is_short_and_can_be_written(text, limit):
-    cleaned = tlsinfo.clean(text, limit)
+    cleaned = said.clean(text, limit)
     assert len(cleaned) <= limit
     cleaned.encode()
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in cleaned)

@@ -20,6 +20,8 @@ TOOLS = HERE.parents[1] / ".tools"
 class Component:
     """A program that must exist. ``program`` is a name looked for on the PATH, or an absolute path.
 
+    ``package`` may name several, with spaces between.
+
     What comes from PyPI has ``requirements``, with hashes, and a virtual environment of its own, whose Python it is.
     """
 
@@ -36,6 +38,7 @@ class Component:
 COMPONENTS = {
     "alertmanager": Component("prometheus-alertmanager", "prometheus-alertmanager"),
     "amtool": Component("amtool", "prometheus-alertmanager"),
+    "bearerbox": Component("bearerbox", "kannel"),
     "blackbox": Component("prometheus-blackbox-exporter", "prometheus-blackbox-exporter"),
     "chromium": Component("chromium", "chromium"),
     "chronyd": Component("chronyd", "chrony"),
@@ -56,7 +59,15 @@ COMPONENTS = {
         str(TOOLS / "opsgenie-sdk/bin/python"), "opsgenie-sdk of PyPI", str(HERE / "opsgenie_sdk.txt")
     ),
     "ps": Component("ps", "procps"),
+    "puma": Component("puma", "puma"),
     "redis": Component("redis-server", "redis-server"),
+    "roundup": Component(str(TOOLS / "roundup/bin/python"), "roundup of PyPI", str(HERE / "roundup.txt")),
+    "rt-server": Component(
+        "/usr/share/request-tracker5/libexec/rt-server", "request-tracker5 rt5-db-sqlite rt5-standalone starman"
+    ),
+    "redmine": Component("/usr/share/redmine/bin/rails", "redmine redmine-sqlite"),
+    "smsbox": Component("smsbox", "kannel"),
+    "smsd": Component("/usr/sbin/smsd", "smstools"),
     "snmpd": Component("snmpd", "snmpd"),
     "sshd": Component("sshd", "openssh-server"),
     "strace": Component("strace", "strace"),
@@ -79,7 +90,8 @@ def absent(names: tuple[str, ...]) -> list[str]:
 
 def packages_absent() -> list[str]:
     """Return the Debian packages that would bring what is absent."""
-    return sorted({one.package for one in COMPONENTS.values() if one.path() is None and not one.requirements})
+    absent = (one for one in COMPONENTS.values() if one.path() is None and not one.requirements)
+    return sorted({package for one in absent for package in one.package.split()})
 
 
 def environments_absent() -> list[Component]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.office import office  # noqa: F401  one mail server for all tests that need one
 from tests.real.process import SENTINEL, answers, free_port, started
 
 # A target that is always there, and one that never is: nobody listens on port 1.

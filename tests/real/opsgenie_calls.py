@@ -60,6 +60,7 @@ def calls(alerts: Any, beats: Any) -> Any:
     snooze = sdk.SnoozeAlertPayload(end_time="2090-01-01T00:00:00", user="u")
     yield "snooze", lambda: alerts.snooze_alert(**ALIAS, snooze_alert_payload=snooze)
     yield "close", lambda: alerts.close_alert(**ALIAS)
+    yield from kept(alerts)
     beat = sdk.CreateHeartbeatPayload(name="h b", description="d", interval=10, interval_unit="minutes", enabled=True)
     yield "make", lambda: beats.create_heartbeat(create_heartbeat_payload=beat)
     yield "ping", lambda: beats.ping(name="h b")
@@ -70,6 +71,32 @@ def calls(alerts: Any, beats: Any) -> Any:
     yield "disable", lambda: beats.disable_heartbeat(name="h b")
     yield "enable", lambda: beats.enable_heartbeat(name="h b")
     yield "forget", lambda: beats.delete_heartbeat(name="h b")
+
+
+def kept(alerts: Any) -> Any:
+    """Yield what is kept beside alerts: searches, attachments."""
+    owner = {"username": "u@example.org"}
+    search = sdk.CreateSavedSearchPayload(name="urgent", query="status:open", owner=owner, description="d")
+    yield "search", lambda: alerts.create_saved_searches(create_saved_search_payload=search)
+    yield "searches", alerts.list_saved_searches
+    named = {"identifier": "urgent", "identifier_type": "name"}
+    yield "searched", lambda: alerts.get_saved_search(**named)
+    change = sdk.UpdateSavedSearchPayload(name="urgent", query="priority:P1", owner=owner)
+    yield "change search", lambda: alerts.update_saved_search(**named, update_saved_search_payload=change)
+    asked = {"search_identifier": "urgent", "search_identifier_type": "name"}
+    yield "list by search", lambda: alerts.list_alerts(**asked)
+    yield "forget search", lambda: alerts.delete_saved_search(**named)
+    alias = {"identifier": "with file", "alert_identifier_type": "alias"}
+    made = sdk.CreateAlertPayload(message="with a file", alias="with file")
+    yield "create with file", lambda: alerts.create_alert(create_alert_payload=made)
+    yield "attach", lambda: alerts.add_attachment(**alias, file=__file__, user="u")
+    yield "attachments", lambda: alerts.list_attachments(**alias)
+
+    def one() -> str:
+        return str(alerts.list_attachments(**alias).data[0].id)
+
+    yield "attachment", lambda: alerts.get_attachment(**alias, attachment_id=one())
+    yield "detach", lambda: alerts.remove_attachment(**alias, attachment_id=one())
 
 
 def main() -> None:

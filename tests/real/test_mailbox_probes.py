@@ -10,8 +10,7 @@ import pytest
 
 from sentinel.probes import imap, smtp
 from tests.probes.seeing import Attempt, Seen
-from tests.real.test_mail_in import Office
-from tests.real.test_mail_in import office as office  # noqa: PLC0414  a fixture
+from tests.real.office import Office
 
 pytestmark = [
     pytest.mark.real("postfix", "dovecot", "dovecot-imap"),

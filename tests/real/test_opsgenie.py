@@ -99,4 +99,4 @@ def test_every_call_of_opsgenies_library_is_answered_as_it_expects(daemon: str):
     came = json.loads(run.stdout)
     assert [name for name, said in came.items() if said.startswith(("failed", "error"))] == []
     assert (came["create"], came["close"], came["snooze"]) == ("Created alert", "Alert closed", "Alert snoozed")
-    assert incidents(daemon) == [("An example", "P2", "resolved")]
+    assert set(incidents(daemon)) == {("An example", "P2", "resolved"), ("with a file", "P3", "open")}

@@ -11,6 +11,7 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from msgspec.structs import replace
 
 from sentinel.core.report.make import service_report
 from sentinel.core.report.model import On, Promise, RemarkCode, Report, Section, Window
-from sentinel.reporting import page, pdf, table
+from sentinel.reporting import chart, page, pdf, table
 from sentinel.reporting.words import Words
 from tests.core.calendars import PARIS, calendar
 from tests.core.contracts import SILVER
@@ -61,6 +62,7 @@ def report() -> Report:
         ),
         watch=Watch(probes=1, observed=(Period(moment("2026-11-05 00:00"), LATER),), known_from=SINCE),
         sections=(FIXES,),
+        days=tuple(Period(moment(f"2026-11-{day} 00:00"), moment(f"2026-11-{day + 1} 00:00")) for day in (10, 20, 28)),
     )
     now = moment("2026-11-25 12:00")
     quiet = replace(subject, service="mail", name="Mail", contract=None, availability_percent=None)
@@ -125,7 +127,7 @@ def test_the_page_is_whole_and_can_be_read_by_everybody(report: Report, language
     assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
     for shown in root.xpath("//table"):
         assert shown.xpath(".//thead//th[@scope='col']")
-        columns = len(shown.xpath(".//thead//th"))
+        columns = len(shown.xpath(".//thead//th | .//thead//td"))
         for row in shown.xpath(".//tbody/tr[not(preceding-sibling::tr//*[@rowspan])]"):
             assert len(row.xpath("./td | ./th")) == columns
     assert all(svg.get("aria-label") or svg.get("aria-hidden") for svg in root.xpath("//svg"))
@@ -215,3 +217,21 @@ def test_lengths_are_written_in_their_two_largest_units(seconds, written):
 def test_a_period_of_days_is_written_with_its_last_day():
     begin = moment("2026-11-01 00:00")
     assert Words("en", PARIS).period(begin, begin + timedelta(days=2)) == "From 1 November 2026 to 2 November 2026"
+
+
+def test_each_day_is_a_bar_that_says_how_it_was(report: Report):
+    first = html.fromstring(page.html(report, "fr")).cssselect("section.service")[0]
+    (drawn,) = [svg for svg in first.cssselect("svg.strip") if "chaque jour" in svg.get("aria-label")]
+    bars = drawn.cssselect("rect")
+    assert [bar.get("class") for bar in bars] == ["down", "down", "future"]
+    assert "10\u00a0%" in bars[0].text_content()
+    assert [float(bar.get("height")) for bar in bars] == [4.0, 4.0, 0.0], "the worst is still seen"
+
+
+def test_long_periods_are_drawn_by_month(report: Report):
+    one = report.services[1]
+    day = replace(one.days[0], accountable_s=100.0, downtime_s=1.0, percent=99.0)
+    year = tuple(replace(day, begins_at=day.begins_at + timedelta(days=number)) for number in range(200))
+    drawn = html.fromstring(chart.days(replace(one, days=year), Words("en", ZoneInfo("Europe/Paris"))))
+    assert [bar.text_content().split(",")[0] for bar in drawn.cssselect("rect")][:2] == ["2026-11: 99%", "2026-12: 99%"]
+    assert len(drawn.cssselect("rect")) == 7

@@ -1,4 +1,4 @@
-"""Ten years of incidents, people, crashes, sick channels, full disks: nothing is lost, nothing early, nothing late."""
+"""Years of incidents, people, crashes, sick channels, full disks: nothing is lost, nothing early, nothing late."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from tests.simulator import invariants, seeds
 from tests.simulator.world import Outcome, simulate
 
-HASHES_DAYS, HASHES_ROUGH = 2.0, 10.0
+HASHES_DAYS, HASHES_ROUGH = 1.0, 10.0
 
 
 def well(outcome: Outcome, days: float, rough: float = 1.0) -> None:
@@ -28,21 +28,23 @@ def test_every_invariant_has_its_place():
     assert not invariants.CHECKED.keys() & invariants.ELSEWHERE.keys()
 
 
-def test_ten_years_are_lived():
+def test_as_many_years_are_lived_as_is_said():
     years = (len(seeds.SHORT_SEEDS) * seeds.SHORT_DAYS + seeds.LONG_DAYS) / 365
-    assert years >= 10
+    assert years >= seeds.YEARS
 
 
+@pytest.mark.fault(2, 3, 4, 6, 39)
 @pytest.mark.rule("DSP-3", "DSP-4", "ESC-1", "SLA-7", "LIF-9")
 @pytest.mark.parametrize("seed", seeds.SHORT_SEEDS)
 def test_a_quarter_of_a_year(seed: int):
     well(simulate(seed, seeds.SHORT_DAYS), seeds.SHORT_DAYS)
 
 
-def test_two_years_of_one_house():
+@pytest.mark.fault(6, 39)
+def test_a_long_life_of_one_house():
     outcome = simulate(seeds.LONG_SEED, seeds.LONG_DAYS)
     well(outcome, seeds.LONG_DAYS)
-    assert outcome.counts["crashes"] > 100
+    assert outcome.counts["crashes"] > seeds.LONG_DAYS / 8
 
 
 @pytest.mark.parametrize("seed", seeds.ROUGH_SEEDS)

@@ -37,6 +37,13 @@ class Server:
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def wait(self) -> None:
+        """Wait until it answers again after a crash."""
+        end = time.monotonic() + START_LIMIT_S
+        while not _answers(self):
+            assert time.monotonic() < end, "PostgreSQL does not come back"
+            time.sleep(0.05)
+
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement)

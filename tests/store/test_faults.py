@@ -48,6 +48,7 @@ def fill_up(path: Path) -> None:
             pass
 
 
+@pytest.mark.fault(13)
 def test_a_full_disk_is_said_and_once_there_is_room_work_goes_on(small_disk: Path, opened: Opened):
     url = f"sqlite:///{small_disk}/sentinel.db"
     store, results = opened(url)
@@ -68,6 +69,7 @@ def test_a_full_disk_is_said_and_once_there_is_room_work_goes_on(small_disk: Pat
     assert store.verify() == []
 
 
+@pytest.mark.fault(14)
 def test_a_read_only_disk_is_said_at_the_start(small_disk: Path):
     url = f"sqlite:///{small_disk}/sentinel.db"
     for each in open_store(url):
@@ -77,6 +79,7 @@ def test_a_read_only_disk_is_said_at_the_start(small_disk: Path):
         open_store(url)
 
 
+@pytest.mark.fault(15)
 def test_a_locked_database_is_waited_for_within_bounds_and_reading_goes_on(tmp_path: Path, opened: Opened):
     url = f"sqlite:///{tmp_path}/sentinel.db"
     store, _ = opened(url, busy_timeout_s=0.1)
@@ -95,6 +98,7 @@ def test_a_locked_database_is_waited_for_within_bounds_and_reading_goes_on(tmp_p
     assert store.incident("INC-1") == life.state
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
 def test_a_file_that_was_deleted_or_replaced_takes_no_more_that_would_be_lost(
     tmp_path: Path, opened: Opened, replaced: bool
@@ -107,6 +111,7 @@ def test_a_file_that_was_deleted_or_replaced_takes_no_more_that_would_be_lost(
         store.commit(Life().open())
 
 
+@pytest.mark.fault(15)
 @pytest.mark.real("postgresql")
 def test_a_locked_table_on_a_server_is_waited_for_within_bounds(postgresql: Server, opened: Opened):
     import psycopg
@@ -123,6 +128,7 @@ def test_a_locked_table_on_a_server_is_waited_for_within_bounds(postgresql: Serv
     assert store.unfinished() == [life.state]
 
 
+@pytest.mark.fault(21)
 @pytest.mark.real("postgresql")
 def test_connections_that_the_server_closed_are_made_again(postgresql: Server, opened: Opened):
     store, _ = opened(postgresql.fresh())
@@ -133,6 +139,7 @@ def test_connections_that_the_server_closed_are_made_again(postgresql: Server, o
     assert store.unfinished() == [life.state]
 
 
+@pytest.mark.fault(23)
 @pytest.mark.real("postgresql")
 def test_a_database_that_is_gone_is_said(postgresql: Server, opened: Opened):
     url = postgresql.fresh()
@@ -167,6 +174,7 @@ with lock(sys.argv[1]):
 """
 
 
+@pytest.mark.fault(5)
 def test_a_kill_in_the_middle_of_a_thousand_commits_loses_none_that_was_acknowledged(url: str, opened: Opened):
     acknowledged = 0
     with subprocess.Popen(
@@ -187,6 +195,7 @@ def test_a_kill_in_the_middle_of_a_thousand_commits_loses_none_that_was_acknowle
     assert store.verify() == []
 
 
+@pytest.mark.fault(12, 13, 14)
 @pytest.mark.real("strace")
 @pytest.mark.parametrize(
     "fault",
@@ -240,6 +249,7 @@ def replace_it_by_something_else(path: Path) -> None:
     path.write_bytes(b"this was a database once" * KIB)
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("name", ["sentinel.db", "samples.db"])
 @pytest.mark.parametrize(
     "damage", [zero_the_first_page, zero_a_page_in_the_middle, cut_it_short, replace_it_by_something_else]
@@ -258,6 +268,7 @@ def test_a_corrupted_file_is_refused_and_kept(tmp_path: Path, name: str, damage:
     assert path.read_bytes() == damaged
 
 
+@pytest.mark.fault(20)
 def test_a_store_full_of_work_starts_and_answers(tmp_path: Path, opened: Opened):
     """Ten thousand incidents and a hundred thousand messages: what is read at a time stays bounded."""
     url = f"sqlite:///{tmp_path}/sentinel.db"

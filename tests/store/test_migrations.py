@@ -115,6 +115,7 @@ migrate.migrate(Database(place(sys.argv[1]), Mode()), migrate.Scheme("state", Pa
 """
 
 
+@pytest.mark.fault(7)
 def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_tables_and_the_data(
     url: str, opened: Opened, tmp_path: Path
 ):
@@ -139,6 +140,7 @@ def test_a_kill_in_the_middle_of_a_migration_leaves_the_old_tables_and_the_data(
     assert opened(url)[0].unfinished() == [life.state]
 
 
+@pytest.mark.fault(63)
 def test_a_newer_minor_version_is_worked_on_and_keeps_what_it_added(url: str, opened: Opened, tmp_path: Path):
     opened(url)
     made = database(url)

@@ -157,6 +157,7 @@ def test_postgresql_waits_for_its_disk_too(postgresql: Server):
         database.close()
 
 
+@pytest.mark.fault(18)
 def test_a_second_sentinel_is_refused_until_the_first_is_gone(url: str):
     with lock(url) as first:
         assert first.held()
@@ -204,6 +205,7 @@ def taken_after(url: str) -> None:
             return
 
 
+@pytest.mark.fault(17, 18)
 def test_a_lock_whose_file_was_replaced_is_held_no_more(folder: Path, file_url: str):
     with lock(file_url) as held:
         (folder / "sentinel.db.lock").unlink()

@@ -144,6 +144,7 @@ def test_a_snapshot_of_an_older_sentinel_without_a_newer_field_is_sound(store: S
     assert store.verify() == []
 
 
+@pytest.mark.fault(19)
 def test_it_can_be_asked_while_the_daemon_writes_and_reads_nothing_half_written(url: str, opened: Opened):
     store, _ = opened(url)
     fill(store)
@@ -165,6 +166,7 @@ def test_a_message_about_no_incident_is_no_fault(store: Store):
     assert store.verify() == []
 
 
+@pytest.mark.fault(16)
 def test_a_flip_of_any_byte_of_an_event_or_projection_in_the_file_is_found(tmp_path: Path, opened: Opened):
     """Flip bytes where SQLite keeps the rows; SQLite may notice first, and refuse the file."""
     url = f"sqlite:///{tmp_path}/state/sentinel.db"
@@ -199,6 +201,7 @@ def rows_in(path: Path) -> list[int]:
     return places
 
 
+@pytest.mark.fault(16)
 def test_a_damaged_page_is_a_fault_and_not_a_crash(tmp_path: Path, opened: Opened):
     url = f"sqlite:///{tmp_path}/state/sentinel.db"
     store, results = opened(url)

@@ -60,6 +60,7 @@ async def test_a_ticket_is_opened_with_what_is_needed_to_work_on_it(glpi, ticket
     assert glpi.sessions == set(), "the session is closed again"
 
 
+@pytest.mark.fault(41)
 @pytest.mark.rule("DSP-2")
 async def test_what_is_put_twice_is_there_once(glpi, tickets):
     first = await tickets.put(OPEN)
@@ -113,6 +114,7 @@ async def test_a_closed_ticket_takes_its_last_notes_before_it_is_closed_and_is_l
     assert len(glpi.texts(number, "ITILFollowup")) == 3
 
 
+@pytest.mark.fault(40)
 async def test_a_glpi_that_is_down_delays_the_ticket_and_one_that_refuses_says_why(glpi, tickets):
     glpi.down = True
     with pytest.raises(Undelivered, match="503") as later:
@@ -127,6 +129,7 @@ async def test_a_glpi_that_is_down_delays_the_ticket_and_one_that_refuses_says_w
     assert "wrong" not in refused.value.why
 
 
+@pytest.mark.fault(41)
 async def test_what_a_failure_interrupted_is_made_up_and_nothing_is_made_twice(glpi, tickets):
     await tickets.put(OPEN)
     glpi.down = True
@@ -138,6 +141,7 @@ async def test_what_a_failure_interrupted_is_made_up_and_nothing_is_made_twice(g
     assert len(glpi.texts(number, "ITILFollowup")) == 2
 
 
+@pytest.mark.fault(40)
 async def test_a_page_that_is_not_glpi_is_told_apart():
     async with HttpPeer(answer="<html>Welcome</html>") as peer:
         made = GlpiTickets("glpi", peer.url, Tokens("u"), TargetPolicy(), timedelta(seconds=2))

@@ -6,10 +6,11 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from sentinel.core.access import Issued, Role
-from sentinel.core.model import Signal, Verdict
+from sentinel.core.access import Issued
+from sentinel.core.model import Role, Signal, Verdict
 from sentinel.web.app import build, serve
 from tests.engine.whole import HEARTBEAT, START, Whole, whole
 
@@ -53,9 +54,9 @@ class Alive:
 
 
 @asynccontextmanager
-async def alive(folder: Path) -> AsyncIterator[Alive]:
+async def alive(folder: Path, text: str = WORLD + HEARTBEAT, start: datetime = START) -> AsyncIterator[Alive]:
     """Run a daemon, and serve it on a free port."""
-    async with whole(folder, WORLD + HEARTBEAT) as one:
+    async with whole(folder, text, start) as one:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         runner = await serve(build(one.doors.context()), listener, folder / "control.sock")

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 
-from sentinel.core.access import ROLES, Issued, Role
+from sentinel.core.access import ROLES, Issued
+from sentinel.core.model import Role
 from sentinel.web.app import build, routes
 from sentinel.web.context import CONTEXT
 from sentinel.web.guard import LIMITS, answer_problems, guarded
@@ -68,7 +70,7 @@ def test_every_route_says_who_may_ask_it():
 
 def test_nothing_that_changes_something_needs_only_the_right_to_look_and_no_customer_changes_anything():
     for name, grant in GRANTS.items():
-        if not name.startswith("GET "):
+        if not name.startswith("GET ") and not name.startswith("POST /me/"):  # One's own account is one's own.
             assert grant.right != "look", name
             assert grant.tenant == "nothing", name
 
@@ -93,6 +95,45 @@ async def test_every_route_is_served_to_the_roles_of_the_table_and_refused_to_al
         answer = await ask(guards, route.method, path, text)
         expected = 200 if role in roles_of(route.grant) else 403
         assert answer.status == expected, f"{route.method} {route.path}"
+
+
+def session_of(around: Room, role: Role) -> str:
+    """Let the configuration give a role to somebody; return their id."""
+    whoever = next(iter(around.settings.directory.people.values()))
+    theirs = {"side": "customer", "customer": "DNUM"} if role == "customer" else {"side": "provider", "role": role}
+    person = msgspec.structs.replace(whoever, **theirs)
+    directory = msgspec.structs.replace(around.settings.directory, people={person.id: person})
+    around.settings = replace(around.settings, directory=directory)
+    return person.id
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_every_route_is_served_to_the_sessions_of_the_same_roles_and_refused_to_all_others(around, role):
+    """The same table for those who signed in: who they are comes from `people`, what changes from our pages."""
+    theirs, other = await around.open("campus is down", "campus"), await around.open("mail is down", "mail")
+    app = web.Application(middlewares=[answer_problems])
+    app[CONTEXT], app[LIMITS] = around.context(), Limits()
+    table = [route for route in routes("/metrics") if route.access in {"local", "near"}]
+    for route in table:
+        app.router.add_route(route.method, route.path, guarded(replace(route, handler=reached)))
+    app.freeze()
+    person = session_of(around, role)
+    cookie = f"sentinel_session={await around.accounts.begin(person, 'password')}"
+    for route in table:
+        path, name = asked(route.path), f"{route.method} {route.path}"
+        ours = path.replace("INC-1", theirs.number)
+        may = role in roles_of(route.grant)
+        answer = await answer_of(app, route.method, ours, ELSEWHERE, Cookie=cookie, Sec_Fetch_Site="same-origin")
+        assert answer.status == (200 if may else 403), name
+        if route.grant.tenant == "incident":
+            answer = await answer_of(app, route.method, path.replace("INC-1", other.number), ELSEWHERE, Cookie=cookie)
+            assert answer.status == (404 if role == "customer" else 200), name
+        if route.method != "GET":
+            answer = await answer_of(app, route.method, ours, ELSEWHERE, Cookie=cookie, Sec_Fetch_Site="cross-site")
+            assert answer.status == 403, name
+    await around.accounts.end_all(person)
+    answer = await answer_of(app, "GET", "/me", ELSEWHERE, Cookie=cookie)
+    assert answer.status == 403, "a session that has ended opens nothing"
 
 
 # What the roles are for, said a second time, by hand.
@@ -257,7 +298,8 @@ async def test_nothing_a_customer_may_ask_holds_a_trace_of_another_customer(tmp_
                 elif "canar" in text:
                     seen_by_us.add(path.partition("?")[0])
         names = ("incidents", "incidents/INC-1", "requests", "changes", "reports/sla")
-        assert seen_by_us == {f"/api/v1/{name}" for name in names}
+        pages = ("/", "/incidents", "/incidents/INC-1", "/requests", "/reports", "/reports/sla")
+        assert seen_by_us == {f"/api/v1/{name}" for name in names} | set(pages)
 
 
 async def test_a_customer_that_no_service_is_of_any_more_sees_nothing(around, app):

@@ -17,9 +17,13 @@ from tests.fakes.room import room
 OPEN_TO_ANYONE = {
     "/-/healthy", "/-/ready", "/am/-/healthy", "/am/-/ready", "/static/{name}",  # They say nothing.
     "/ping/{key}", "/ping/{key}/{word}", "/ping/{key}/{slug}/{word}", "/api/push/{key}",  # They carry their own proof.
-    "/api/v1/endpoints/{name}/external", "/support/{key}", "/a/{code}", "/hooks/{key}",
+    "/api/v1/endpoints/{name}/external", "/support/{key}", "/a/{code}", "/a/{code}/keys", "/hooks/{key}",
+    "/hooks/canary", "/hooks/tickets/{name}",
     "/pagerduty/v2/enqueue", "/pagerduty/v2/change/enqueue", "/pagerduty/generic/2010-04-15/create_event.json",
     "/sms/{name}/reply", "/sms/{name}/receipt",
+    "/sign-in", "/sign-in/oidc", "/sign-in/oidc/back",  # They ask for the proof.
+    "/static/status.css", "/status/{page}", "/status/{page}/subscribe",  # Each page says whether it is for anyone.
+    "/status/{page}/confirm/{code}", "/status/{page}/unsubscribe/{code}",
     *(route.path.replace(":.*", "") for route in opsgenie.routes()),  # Each asks for a key.
 }  # fmt: skip
 

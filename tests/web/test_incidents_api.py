@@ -10,7 +10,7 @@ import pytest
 API = "/api/v1/incidents"
 LISTED = {
     "number", "title", "service", "kind", "level", "severity", "priority", "state", "opened_at", "t0",
-    "acknowledged_by", "resolved_at", "dedup", "targets",
+    "acknowledged_by", "assigned_to", "resolved_at", "dedup", "targets",
 }  # fmt: skip
 
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
 from sentinel.web import scrape
-from sentinel.web.context import ReloadOutcome
+from sentinel.web.context import ReloadOutcome, SelfTest
 from sentinel.web.lifecycle import PAGES_IN_FLIGHT_MAX, PROBES_IN_FLIGHT_MAX
 
 WITHIN_S = 10
@@ -126,6 +127,34 @@ async def test_it_is_healthy_before_it_is_ready(served):
     served.room.ready = True
     async with served.http.get("/-/ready") as answer:
         assert answer.status == 200
+
+
+async def test_a_self_test_that_fails_is_named_and_does_not_make_it_unready(served):
+    passed_at = datetime(2026, 11, 21, 22, 9, tzinfo=UTC)
+    served.room.self_test = SelfTest(passed_at=passed_at, failing={"store": "the disk is full", "canary": "lost"})
+    async with served.http.get("/-/healthy") as answer:
+        assert await answer.text() == "Sentinel is alive.\nIts self-test fails: canary, store.\n"
+    async with served.http.get("/-/ready") as answer:
+        assert (answer.status, await answer.text()) == (200, "Sentinel is ready.\n")
+    async with served.http.get("/-/ready", headers={"Accept": "application/json"}) as answer:
+        said = await answer.json()
+        assert answer.status == 200
+    assert said.pop("at").endswith("Z")
+    assert said == {
+        "ready": True,
+        "self_test_passed_at": "2026-11-21T22:09:00Z",
+        "self_test_failing": ["canary", "store"],
+    }
+    async with served.http.get("/api/v1/status") as answer:
+        problems = (await answer.json())["problems"]
+    assert problems == ["self-test: store: the disk is full", "self-test: canary: lost"]
+
+
+async def test_the_door_of_canaries_takes_nothing_else(served):
+    async with served.http.post("/hooks/canary", data=b"CANARY-1-aaaaaaaaaaaa") as answer:
+        assert answer.status == 404
+    async with served.http.post("/hooks/canary", data=b"x" * 70_000) as answer:
+        assert answer.status == 413
 
 
 async def test_a_reload_is_posted_and_says_what_came_of_it(served):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sentinel.web.limits import CLIENTS_MAX, Limits
 
 LIMIT = (1.0, 20.0)
@@ -44,6 +46,7 @@ def test_clients_are_forgotten_the_longest_silent_first():
     assert "c0" not in limits._clients
 
 
+@pytest.mark.fault(45)
 async def test_a_client_that_asks_too_often_is_told_when_to_come_back_and_can_still_act(served):
     served.room.settings = replace(served.room.settings, limit=(0.1, 10.0))
     incident = await served.room.open()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sentinel.core.pings import BODY_MAX_CHARS, Said
+from sentinel.core.pings import BODY_MAX_CHARS, Heard, Said, hear
+from sentinel.intake import ping_limits
 from sentinel.probes.heartbeat import Keywords
+from sentinel.web.problem import Problem
 from tests.fakes.room import KEY
 
 RID = "5cc5b1ae-7ac1-4bd5-9a5f-1e1b0f7e9d02"
+NOW = datetime(2026, 11, 21, 22, 10, tzinfo=UTC)
 PING_KEY = "aVeryLongPingKeyOf22Ch"
 
 
@@ -179,3 +183,82 @@ async def test_a_gatus_call_that_means_nothing_is_refused(served, heard, path, b
     async with served.http.post(f"/api/v1/endpoints/{path}", headers=headers) as answer:
         assert answer.status == status
     assert heard == []
+
+
+async def call(served, end: str = "") -> tuple[int, str]:
+    async with served.http.post(f"/ping/{KEY}{end}") as answer:
+        return answer.status, answer.headers.get("Retry-After", "")
+
+
+async def test_calls_that_say_nothing_new_are_refused_when_there_are_too_many_and_what_is_new_is_heard(served, heard):
+    answers = [await call(served) for _ in range(ping_limits.BURST + 5)]
+    assert answers[0] == (200, "")
+    status, after = answers[-1]
+    assert (status, 1 <= int(after) <= 60) == (429, True)
+    kept = len(heard)
+    for end, kind in (("/fail", "fail"), ("/start", "start"), ("", "success"), ("/1", "fail")):
+        assert (await call(served, end))[0] == 200, f"{end} says something new"
+        assert heard[-1][1].kind == kind
+    assert len(heard) == kept + 4
+    assert served.room.known["nightly"].failure == "the job ended with status 1"
+
+
+def refusal(limits: ping_limits.PingLimits, said: Said, known: Heard, now_s: float) -> Problem | None:
+    """Return how a call is refused; nothing when it is taken."""
+    try:
+        limits.see("job", said, known, now_s)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def test_a_job_that_says_something_new_each_time_is_refused_in_the_end_and_may_come_again():
+    limits, known = ping_limits.PingLimits(), Heard()
+
+    def taken(count: int, now_s: float) -> int:
+        nonlocal known
+        heard = 0
+        for number in range(count):
+            said = Said(kind="fail" if number % 2 else "success")
+            if (refused := refusal(limits, said, known, now_s)) is None:
+                known = hear(known, said, NOW, timedelta(minutes=1))
+                heard += 1
+            else:
+                assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
+        return heard
+
+    assert taken(2_000, 0.0) == ping_limits.BURST + ping_limits.NEWS_BURST
+    assert taken(1, 0.0) == 0
+    assert taken(1, 1.0) == 1
+    limits.see("another", Said(), Heard(), 0.0)
+
+
+def test_a_job_that_calls_once_a_second_is_never_refused():
+    limits = ping_limits.PingLimits()
+    for second in range(3_600):
+        limits.see("job", Said(), Heard(), float(second))
+
+
+async def test_keys_that_nobody_has_are_slowed_down_and_those_who_call_with_theirs_are_not(served):
+    served.room.settings = replace(served.room.settings, limit=(0.1, 20.0))
+    guessed = [(await served.http.get(f"/ping/guess-{number}")).status for number in range(30)]
+    assert set(guessed) == {404, 429}
+    assert (await call(served))[0] == 200
+
+
+async def test_the_last_calls_of_a_job_are_shown_with_what_they_said_newest_first(served):
+    for end, body in (("/start", b""), ("/1", b"disk full"), ("/log", b"a\nb")):
+        async with served.http.post(f"/ping/{KEY}{end}?rid={RID}", data=body) as answer:
+            assert answer.status == 200
+    async with served.http.get("/api/v1/heartbeats/nightly/pings") as answer:
+        listed = await answer.json()
+    assert [(one["kind"], one["status"], one["body"], one["rid"]) for one in listed] == [
+        ("log", None, "a\nb", RID), ("fail", 1, "disk full", RID), ("start", None, "", RID),
+    ]  # fmt: skip
+    async with served.http.get("/api/v1/heartbeats/nightly/pings?limit=2") as answer:
+        assert len(await answer.json()) == 2
+        rest = answer.links["next"]["url"]
+    async with served.http.get(rest) as answer:
+        assert [one["kind"] for one in await answer.json()] == ["start"]
+    async with served.http.get("/api/v1/heartbeats/web-ping/pings") as answer:
+        assert answer.status == 404

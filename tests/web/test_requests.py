@@ -125,3 +125,19 @@ async def test_requests_are_counted_apart_from_incidents(served):
     assert metrics.incident_counts(found) == [(("campus", "P1", "open"), 1.0)]
     assert metrics.request_counts(found) == [(("campus", "P3", "open"), 1.0)]
     assert [labels for labels, _ in metrics.oldest_unacknowledged(found)] == [("P1",)]
+
+
+async def test_long_lists_come_in_pages_in_every_order(served):
+    for number in range(5):
+        await post(served, "", **{**COMPLETE, "title": f"Account {number}"})
+    for state in ("", "open", "unfinished"):
+        found, path = [], f"/api/v1/requests?limit=2&state={state}"
+        for _ in range(3):
+            async with served.http.get(path) as answer:
+                found += [one["number"] for one in await answer.json()]
+                path = answer.links["next"]["url"] if "next" in answer.links else ""
+        assert (sorted(found), path) == ([f"INC-{number}" for number in range(1, 6)], ""), state
+    async with served.http.get("/api/v1/requests?cursor=%21") as answer:
+        assert answer.status == 400
+    async with served.http.get("/api/v1/requests?state=unfinished&cursor=SU5DLTk") as answer:
+        assert (answer.status, "begin without it" in (await answer.json())["detail"]) == (400, True)

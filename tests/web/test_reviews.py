@@ -189,7 +189,7 @@ async def test_the_page_of_an_incident_shows_how_to_get_round_a_known_error(over
     shown = await page(over, "/incidents/2?lang=fr")
     assert "Contournement connu" in shown
     assert "use the &lt;other&gt; door" in shown
-    assert '<a href="/problems#PRB-1">' in shown
+    assert '<a href="/problems/PRB-1">' in shown
 
 
 @pytest.mark.parametrize(

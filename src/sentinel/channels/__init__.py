@@ -13,9 +13,17 @@ if TYPE_CHECKING:
 KINDS = {
     "apprise": "sentinel.channels.apprise",
     "command": "sentinel.channels.command",
+    "discord": "sentinel.channels.discord",
     "http-sms": "sentinel.channels.sms_http",
+    "mattermost": "sentinel.channels.mattermost",
+    "ntfy": "sentinel.channels.ntfy",
     "outbox": "sentinel.channels.outbox",
+    "slack": "sentinel.channels.slack",
+    "smpp": "sentinel.channels.smpp",
+    "sms-spool": "sentinel.channels.sms_spool",
     "smtp": "sentinel.channels.email",
+    "teams": "sentinel.channels.teams",
+    "voice": "sentinel.channels.voice",
     "webhook": "sentinel.channels.webhook",
 }
 

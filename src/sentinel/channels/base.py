@@ -29,6 +29,15 @@ class Attached:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A web address and the words for it. One that ``acts`` leads to the page by which its reader takes charge."""
+
+    label: str
+    url: str = field(repr=False)
+    acts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message to one address, written out in the reader's language.
 
@@ -36,6 +45,8 @@ class Message:
     (rule DSP-3). ``thread`` groups the mails of one incident. ``text`` reads alone; ``html`` may add looks;
     ``sms`` fits one segment. ``facts`` are for machines (webhooks); ``attachments`` go by mail only.
     ``proof`` stands in the Message-ID: who answers a mail shows by it that they have seen it.
+    For chats, ``brief`` is the text without addresses, which are in ``links``; ``spoken`` is what a voice reads out.
+    ``asking`` tells that somebody is to take charge. ``unsubscribe`` is where a POST ends a subscription.
     """
 
     id: str
@@ -53,6 +64,11 @@ class Message:
     facts: dict[str, Any] = field(default_factory=dict)
     attachments: tuple[Attached, ...] = ()
     proof: str = field(default="", repr=False)
+    brief: str = ""
+    spoken: str = ""
+    links: tuple[Link, ...] = ()
+    asking: bool = False
+    unsubscribe: str = field(default="", repr=False)
 
 
 class Undelivered(Exception):  # noqa: N818  a refusing carrier is normal business
@@ -82,7 +98,7 @@ class Surroundings:
     """What a channel is handed when it is built: nothing global is reached for.
 
     ``now`` tells the time in unixtime, for the signatures that hold it. Relative paths start at ``folder``, where the
-    configuration is.
+    configuration is. ``url`` is where Sentinel is reached itself, and ``channel`` how the one being built is called.
     """
 
     policy: TargetPolicy
@@ -90,6 +106,8 @@ class Surroundings:
     site: str
     now: Callable[[], float]
     folder: Path = Path()
+    url: str = ""
+    channel: str = ""
 
 
 class Sender(Protocol):
@@ -135,5 +153,5 @@ class ChannelKind:
     name: str
     options: type[Options]
     build: Build
-    address: Literal["email", "mobile", "", "choose"]
+    address: Literal["email", "mobile", "ntfy", "", "choose"]
     extra: str = ""

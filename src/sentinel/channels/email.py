@@ -15,7 +15,6 @@ import socket
 import ssl
 from datetime import timedelta
 from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import Any, Final, Literal, cast
 
 import aiosmtplib
@@ -30,6 +29,8 @@ PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 TIMEOUT: Final = timedelta(seconds=15)  # for one relay, from connecting to its last answer
 ANSWER_MAX_CHARS: Final = 200
 GOODBYE_MAX_S: Final = 2.0
+KEPT_FOR_S: Final = 1.0  # after the last mail, when mails come so fast
+CARRIED_MAX: Final = 100  # mails over one connection: relays count them, and some take offence
 TRY_LATER: Final = range(400, 500)
 
 
@@ -84,8 +85,18 @@ class _RelayUnwell(Exception):  # noqa: N818  normal business
         self.undelivered = undelivered
 
 
+class _Line:
+    """A connection that is signed in, and how many mails went over it."""
+
+    def __init__(self, client: aiosmtplib.SMTP) -> None:
+        self.client = client
+        self.carried = 0
+        self.sent = False  # The text has left: what comes of it may stay unknown.
+        self.well = False  # The last mail was taken, and nothing is under way.
+
+
 class SmtpSender:
-    """Sends one mail over one connection, bounded in time."""
+    """Sends mails, each bounded in time. While they come fast, connections are used again; then none is kept."""
 
     def __init__(self, options: SmtpOptions, surroundings: Surroundings) -> None:
         self._options = options
@@ -96,6 +107,10 @@ class SmtpSender:
             for relay in self._relays
             if relay.security != "none"
         }
+        self._carried_at = float("-inf")
+        self._goodbye: asyncio.TimerHandle | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._idle: dict[tuple[str, int], list[_Line]] = {relay.address: [] for relay in self._relays}
 
     async def send(self, message: Message) -> str:
         """Hand the mail to the first relay that takes it, and return that relay's answer.
@@ -105,10 +120,13 @@ class SmtpSender:
         """
         sender = Address(self._options.from_.name or self._surroundings.site, addr_spec=self._options.from_.address)
         mail = build(message, sender=sender, hostname=self._surroundings.hostname, site=self._surroundings.site)
+        return await self._send(mail.as_bytes(), message.to)
+
+    async def _send(self, mail: bytes, to: str) -> str:
         failures: list[Undelivered] = []
         for relay in self._relays:
             try:
-                return await self._send_by(relay, mail, message.to)
+                return await self._send_by(relay, mail, to)
             except _RelayUnwell as unwell:
                 failures.append(unwell.undelivered)
         # One relay that may recover is worth coming back for, whatever the other one says.
@@ -134,32 +152,86 @@ class SmtpSender:
                 raise Undelivered(f"{_named(relay)} does not answer") from error
 
     async def close(self) -> None:
-        """Do nothing: a connection lasts one mail."""
+        """Say goodbye on every connection that is kept."""
+        if self._goodbye is not None:
+            self._goodbye.cancel()
+        for idle in self._idle.values():
+            while idle:
+                await _leave(idle.pop().client)
 
-    async def _send_by(self, relay: Relay, mail: EmailMessage, to: str) -> str:
-        sent = False
-        client: aiosmtplib.SMTP | None = None
+    async def _send_by(self, relay: Relay, mail: bytes, to: str) -> str:
+        line: _Line | None = None
         try:
             async with asyncio.timeout(self._options.timeout.total_seconds()):
-                client = await self._open(relay)
-                await client.mail(self._options.from_.address)
-                await client.rcpt(to)
-                sent = True
-                answer = await client.data(mail.as_bytes())
-            await _leave(client)
+                line = await self._line(relay)
+                answer = await self._carry(line, mail, to)
             return f"{_named(relay)} {answer.code} {answer.message}"[:ANSWER_MAX_CHARS]
         except aiosmtplib.SMTPResponseException as error:
-            if client is not None:
-                await _leave(client)
+            if line is not None:
+                await _leave(line.client)
             raise _refusal(relay, error) from error
         except (aiosmtplib.SMTPException, OSError) as error:  # TimeoutError is an OSError
-            if sent:
+            if line is not None and line.sent:
                 why = f"{_named(relay)} fell silent after the text: it may have taken it"
                 raise Undelivered(why, outcome="timeout") from error
             raise _RelayUnwell(Undelivered(f"{_named(relay)} does not answer: {_short(error)}")) from error
         finally:
-            if client is not None:
-                _drop(client)
+            if line is not None:
+                await self._put_away(relay, line)
+
+    async def _line(self, relay: Relay) -> _Line:
+        """Return a connection that waits for a sender's name: one that is kept and still well, or a new one."""
+        idle = self._idle[relay.address]
+        while idle:
+            line = idle.pop()
+            try:
+                await line.client.mail(self._options.from_.address)
+            except (aiosmtplib.SMTPException, OSError):  # It was closed meanwhile, which says nothing of this mail.
+                _drop(line.client)
+            except BaseException:
+                _drop(line.client)
+                raise
+            else:
+                return line
+        line = _Line(await self._open(relay))
+        try:
+            await line.client.mail(self._options.from_.address)
+        except aiosmtplib.SMTPResponseException:
+            await _leave(line.client)
+            raise
+        except BaseException:
+            _drop(line.client)
+            raise
+        return line
+
+    async def _carry(self, line: _Line, mail: bytes, to: str) -> aiosmtplib.SMTPResponse:
+        line.well = False
+        await line.client.rcpt(to)
+        line.sent = True
+        answer = await line.client.data(mail)
+        line.sent, line.well = False, True
+        line.carried += 1
+        return answer
+
+    async def _put_away(self, relay: Relay, line: _Line) -> None:
+        """Keep a connection that is well for a moment, if mails come fast: nobody needs it after a single page."""
+        loop = asyncio.get_running_loop()
+        well, fast = line.well and line.client.is_connected, loop.time() - self._carried_at < KEPT_FOR_S
+        self._carried_at = loop.time()
+        if not well:
+            _drop(line.client)
+        elif not fast or line.carried >= CARRIED_MAX:
+            await _leave(line.client)
+        else:
+            self._idle[relay.address].append(line)
+            if self._goodbye is not None:
+                self._goodbye.cancel()
+            self._goodbye = loop.call_later(KEPT_FOR_S, self._leave_all)
+
+    def _leave_all(self) -> None:
+        leaving = asyncio.get_running_loop().create_task(self.close())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     async def _open(self, relay: Relay) -> aiosmtplib.SMTP:
         """Connect, start TLS and sign in."""

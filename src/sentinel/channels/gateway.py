@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import msgspec
 from sentinel.channels.base import Undelivered
 from sentinel.channels.http import Answer, Request, refusal
 
-PRESETS: Final = ("ovh", "twilio", "vonage", "brevo", "smsapi", "smsmode")
+PRESETS: Final = ("ovh", "twilio", "vonage", "brevo", "smsapi", "smsmode", "kannel")
 REFERENCE_MAX_CHARS: Final = 200
 _PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _MISSING: Final = object()
@@ -70,19 +71,25 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """How one gateway is spoken to. A value that is only a placeholder is left out when there is nothing to put there.
 
     ``credentials`` names the parts of the secret, joined by colons; ``needs`` the options that must be given;
-    ``replies`` what is added to the body, and the sender left out, for messages that can be answered. ``reply`` and
+    ``replies`` what is added to the body, and the sender left out, for messages that can be answered. ``query`` stands
+    in the address instead of a body; ``with_receipts`` is added to it for messages whose receipts can come in, and
+    ``reference`` is what such a gateway knows them by, as it has no name of its own for them. ``reply`` and
     ``receipt`` say how it hands over answers and receipts, ``proof`` how it signs, ``thanks`` what it wants to hear.
+    ``credit`` leads to what is left in what ``credit_url`` answers.
     """
 
     url: str
     method: str = "POST"
     check_url: str = ""
     credentials: tuple[str, ...] = ()
-    needs: tuple[Literal["account", "sender"], ...] = ()
+    needs: tuple[Literal["account", "sender", "url"], ...] = ()
     headers: dict[str, str] = {}
     basic: tuple[str, str] | None = None
     json: dict[str, Any] | None = None
     form: dict[str, str] | None = None
+    query: dict[str, str] | None = None
+    with_receipts: dict[str, str] = {}
+    reference: str = ""
     replies: dict[str, Any] | None = None
     sign: Literal["", "ovh"] = ""
     expect: Expect = Expect()
@@ -91,6 +98,8 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     proof: Literal["", "twilio", "vonage"] = ""
     thanks: str = ""
     thanks_type: str = "text/plain"
+    credit_url: str = ""
+    credit: str = ""
 
 
 @cache
@@ -136,6 +145,9 @@ def request(gateway: Gateway, values: Mapping[str, str], *, now: float, replies:
     url = fill(gateway.url, {key: quote(value, safe="") for key, value in values.items()})
     extra = gateway.replies or {} if replies else {}
     headers = _headers(gateway, values)
+    if gateway.query is not None:
+        asked = gateway.query | (gateway.with_receipts if values.get("receipts") else {})
+        return Request(gateway.method, f"{url}?{urlencode(fill(asked | extra, values))}", headers)
     if gateway.form is not None:
         body = urlencode(fill({**gateway.form, **extra}, values)).encode()
         headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
@@ -147,7 +159,35 @@ def request(gateway: Gateway, values: Mapping[str, str], *, now: float, replies:
 
 def check_request(gateway: Gateway, values: Mapping[str, str], *, now: float) -> Request:
     """Write a request that only proves the credentials."""
-    url = fill(gateway.check_url, {key: quote(value, safe="") for key, value in values.items()})
+    return _get(gateway, gateway.check_url, values, now)
+
+
+def credit_request(gateway: Gateway, values: Mapping[str, str], *, now: float) -> Request:
+    """Write a request for what is left."""
+    return _get(gateway, gateway.credit_url, values, now)
+
+
+def read_credit(gateway: Gateway, answer: Answer) -> float:
+    """Return what is left.
+
+    Raises:
+        Undelivered: the answer does not say.
+    """
+    if not answer.ok:
+        raise refusal(answer)
+    content = _json(answer)
+    found = _MISSING if content is _MISSING else at(content, gateway.credit)
+    try:
+        left = float(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else math.nan
+    except ValueError:
+        left = math.nan
+    if not math.isfinite(left):
+        raise Undelivered(f"the answer holds no number at `{gateway.credit}`")
+    return left
+
+
+def _get(gateway: Gateway, address: str, values: Mapping[str, str], now: float) -> Request:
+    url = fill(address, {key: quote(value, safe="") for key, value in values.items()})
     return _signed(gateway, Request("GET", url, _headers(gateway, values)), values, now)
 
 
@@ -228,13 +268,16 @@ def found_at(content: Any, path: str) -> Any:
 
 
 def at(content: Any, path: str) -> Any:
-    """Follow a path of keys and indices through JSON; a mark when it leads nowhere."""
+    """Follow a path of keys, indices and ``key=value`` through JSON; a mark when it leads nowhere."""
     for step in path.split("."):
         match content:
             case dict() if step in content:
                 content = content[step]
             case list() if step.isdecimal() and step.isascii() and int(step) < len(content):
                 content = content[int(step)]
+            case list() if "=" in step:
+                key, _, wanted = step.partition("=")
+                content = next((one for one in content if isinstance(one, dict) and one.get(key) == wanted), None)
             case _:
                 return _MISSING
     return _MISSING if content is None else content

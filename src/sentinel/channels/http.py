@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; the body is cut at 64 KiB."""
+    """What came back; the body is cut at 64 KiB, or where the caller says."""
 
     status: int
     headers: dict[str, str]
@@ -77,9 +77,12 @@ class _Denied(OSError):  # noqa: N818  a verdict, which must travel through aioh
 class Caller:
     """Makes requests with a time limit; its session begins with the first one, in the loop that makes it."""
 
-    def __init__(self, policy: TargetPolicy, timeout: timedelta = TIMEOUT) -> None:
+    def __init__(
+        self, policy: TargetPolicy, timeout: timedelta = TIMEOUT, body_max_bytes: int = BODY_MAX_BYTES
+    ) -> None:
         self._policy = policy
         self._timeout_s = timeout.total_seconds()
+        self._body_max_bytes = body_max_bytes
         self._session: aiohttp.ClientSession | None = None
 
     async def call(self, request: Request) -> Answer:
@@ -147,10 +150,10 @@ class Caller:
             body = bytearray()
             async for piece in answer.content.iter_any():
                 body += piece
-                if len(body) >= BODY_MAX_BYTES:
+                if len(body) >= self._body_max_bytes:
                     break
             headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Answer(answer.status, headers, bytes(body[:BODY_MAX_BYTES]))
+            return Answer(answer.status, headers, bytes(body[: self._body_max_bytes]))
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp  # noqa: PLC0415  as above
@@ -171,6 +174,9 @@ class Caller:
                 max_line_size=HEADER_MAX_BYTES,
                 max_field_size=HEADER_MAX_BYTES,
             )
+            # What is idempotent in HTTP may not be to a gateway: a text sent by GET, a note added by PUT. aiohttp would
+            # send it again by itself when the connection broke, and has no other way to say no.
+            self._session._retry_connection = False
         return self._session
 
     def _socket(self, info: AddressInfo) -> socket.socket:

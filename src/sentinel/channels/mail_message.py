@@ -8,7 +8,7 @@ from email.errors import HeaderParseError
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
-from typing import Final
+from typing import Any, Final
 
 from sentinel.channels.base import Message, Undelivered
 
@@ -16,9 +16,23 @@ LOCAL_PART_MAX_CHARS: Final = 200
 _UNSAFE = re.compile(r"[^a-z0-9.-]+")
 
 
+class _Headers(HeaderRegistry):
+    """The standard registry makes a class for every header it meets; one for each name will do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._made.get(name.lower())
+        if found is None:
+            found = self._made[name.lower()] = super().__getitem__(name)
+        return found
+
+
 def _policy() -> EmailPolicy[EmailMessage]:
     """Return SMTP's policy with 7-bit bodies, which every relay takes, and with ids of any length left in one piece."""
-    headers = HeaderRegistry()
+    headers = _Headers()
     for name in ("in-reply-to", "references"):
         headers.map_to_type(name, MessageIDHeader)  # type: ignore[arg-type]  # typeshed lacks the mixin
     return SMTP.clone(cte_type="7bit", header_factory=headers)
@@ -74,6 +88,9 @@ def _write_headers(mail: EmailMessage, message: Message, sender: Address, hostna
     mail["List-Id"] = f"{site or 'Sentinel'} <sentinel.{hostname}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notice answers a page
     mail["X-Auto-Response-Suppress"] = "All"
+    if message.unsubscribe:  # RFC 8058: mail programs offer to end it by one click.
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if message.priority == "P1":
         mail["Importance"] = "high"
 

@@ -12,6 +12,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl
 
@@ -29,7 +30,10 @@ _NUMBER: Final = re.compile(r"\+?[0-9]{6,15}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a gateway. ``url`` is the address that it called, query included; ``key`` the one it showed."""
+    """One request of a gateway. ``url`` is the address that it called, query included; ``key`` the one it showed.
+
+    ``peer`` is the address that it came from.
+    """
 
     url: str
     query: tuple[tuple[str, str], ...]
@@ -37,6 +41,7 @@ class Call:
     content_type: str
     body: bytes
     key: str = ""
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,8 @@ class Receipt:
 class SmsDoor:
     """How a gateway comes in: how it is known, and how it writes.
 
-    ``token`` is what Twilio signs with, ``signature`` what Vonage does; without either, ``key`` must be shown.
+    ``token`` is what Twilio signs with, ``signature`` what Vonage does; without either, ``key`` must be shown. With
+    ``callers`` it comes from one of these networks besides.
     """
 
     reply: ReplyShape | None
@@ -69,6 +75,7 @@ class SmsDoor:
     key: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     signature: str = field(default="", repr=False)
+    callers: tuple[IPv4Network | IPv6Network, ...] = ()
     thanks: str = ""
     thanks_type: str = "text/plain"
 
@@ -81,7 +88,7 @@ class SmsDoor:
             asked.append(_vonage(call, self.signature, now))
         if self.key:
             asked.append(hmac.compare_digest(call.key.encode("utf-8", "surrogatepass"), self.key.encode()))
-        return bool(asked) and all(asked)
+        return bool(asked) and all(asked) and (not self.callers or _among(call.peer, self.callers))
 
     def heard(self, call: Call) -> Heard | None:
         """Return the answer that a call holds; nothing when it holds none."""
@@ -115,7 +122,22 @@ def _ended(pairs: list[tuple[str, str]], shape: ReceiptShape, why: str) -> Itera
             yield Receipt(reference.strip(), "failed", ": ".join(filter(None, (said, why))))
 
 
-def door(gateway: Gateway, *, key: str, token: str = "", signature: str = "") -> SmsDoor:
+def _among(peer: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        found = ip_address(peer)
+    except ValueError:
+        return False
+    return any(found in network for network in networks)
+
+
+def door(
+    gateway: Gateway,
+    *,
+    key: str,
+    token: str = "",
+    signature: str = "",
+    callers: tuple[IPv4Network | IPv6Network, ...] = (),
+) -> SmsDoor:
     """Return the door of a gateway."""
     return SmsDoor(
         reply=gateway.reply,
@@ -123,6 +145,7 @@ def door(gateway: Gateway, *, key: str, token: str = "", signature: str = "") ->
         key=key,
         token=token if gateway.proof == "twilio" else "",
         signature=signature if gateway.proof == "vonage" else "",
+        callers=callers,
         thanks=gateway.thanks,
         thanks_type=gateway.thanks_type,
     )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-from typing import Any, Final
+from typing import Any
 
 from pydantic import Field
 
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings
 from sentinel.channels.http import TIMEOUT, Caller, Request, refusal
+from sentinel.channels.signature import sign
 from sentinel.config.fields import Duration, Secret, Url
-
-SIGNATURE_VERSION: Final = "v1"
 
 
 class WebhookOptions(Options):
@@ -23,12 +20,6 @@ class WebhookOptions(Options):
     secret: Secret | None = None
     headers: dict[str, Secret] = Field(default_factory=dict)
     timeout: Duration = TIMEOUT
-
-
-def sign(secret: str, timestamp: int, body: bytes) -> str:
-    """Return the signature of a body sent at a moment: HMAC-SHA256 over ``timestamp.body``, in hexadecimal."""
-    signed = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
-    return f"{SIGNATURE_VERSION}={signed.hexdigest()}"
 
 
 class WebhookSender:

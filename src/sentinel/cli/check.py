@@ -58,10 +58,9 @@ def detected_within_s(plan: ProbePlan) -> float:
 
     What waits for calls misses one only when it is overdue.
     """
-    from sentinel.probes import kind
+    from sentinel.probes.heartbeat import HeartbeatOptions
 
-    waits = kind(plan.type).passive
-    late = sum((getattr(plan.options, name) for name in ("every", "grace")), timedelta()) if waits else timedelta()
+    late = plan.options.overdue_after_max() if isinstance(plan.options, HeartbeatOptions) else timedelta()
     return late.total_seconds() + plan.worst_case_s()
 
 

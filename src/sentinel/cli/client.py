@@ -8,6 +8,8 @@ import json
 import os
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from sentinel.cli.output import print_json, safe
 from sentinel.places import SERVICE_CONFIG, SOCKET_NAME
 
 TIMEOUT_S = 60.0
+SILENT_S = 60.0
+LINE_MAX_BYTES = 64 * 1024
 PAGES_MAX = 1_000
 TOKEN = re.compile(r"[!-~]{1,512}")
 NEXT_PAGE = re.compile(r'<(/(?!/)[^>]*)>; *rel="next"')
@@ -29,8 +33,9 @@ DATABASE_FILE = re.compile(r"""^[^#\n]*sqlite:///([^\s"'},?#]+)""", re.MULTILINE
 class Daemon:
     """The running daemon, as far as commands need it."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, within_s: float = TIMEOUT_S) -> None:
         self._asked = asked
+        self._within_s = within_s
         # Who names a socket means it, whatever the environment says.
         self._url = asked.url or ("" if asked.socket else os.environ.get("SENTINEL_URL", ""))
         self._where = self._url or str(find_socket(asked))
@@ -88,20 +93,49 @@ class Daemon:
         asked = urlencode({name: value for name, value in query.items() if value not in ("", None)})
         return self._call("DELETE", _path(path) + (f"?{asked}" if asked else ""), None)
 
+    def follow(self) -> Stream:
+        """Follow what changes, as open pages do.
+
+        Raises:
+            Ended: the daemon cannot be reached, or refuses.
+        """
+        connection = self._connection()
+        with self._told_apart():
+            connection.connect()
+        sock = connection.sock  # Of an answer that ends with its connection the socket is not to be had later.
+        answer = self._asked_on(connection, "GET", "/live", None)
+        if answer.status != 200 or not answer.getheader("Content-Type", "").startswith("text/event-stream"):
+            with closing(connection), answer:
+                self._read(answer.status, answer.read(ANSWER_MAX_BYTES))
+            raise Ended(f"What answers on {self._where} is no Sentinel.", Exit.UNREACHABLE)
+        return Stream(connection, answer, sock)
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         return self._read(*self._answer(method, path, body))
 
     def _answer(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        connection = self._connection()
+        with closing(self._connection()) as connection:
+            answer = self._asked_on(connection, method, path, body)
+            with self._told_apart():
+                text = answer.read(ANSWER_MAX_BYTES)
+        self._next = next_page(answer.getheader("Link", ""))
+        return answer.status, text
+
+    def _asked_on(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: dict[str, Any] | None
+    ) -> http.client.HTTPResponse:
         content = None if body is None else json.dumps(body).encode()
         headers = {} if content is None else {"Content-Type": "application/json"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        try:
+        with self._told_apart():
             connection.request(method, path, content, headers)
-            answer = connection.getresponse()
-            text = answer.read(ANSWER_MAX_BYTES)
-            self._next = next_page(answer.getheader("Link", ""))
+            return connection.getresponse()
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        try:
+            yield
         except PermissionError as error:
             raise Ended(
                 f"The daemon's socket {self._where} may not be used by this user: {error.strerror}.", Exit.UNREACHABLE
@@ -111,20 +145,17 @@ class Daemon:
             raise Ended(
                 f"The daemon does not answer on {self._where}: {why}. Is it running?", Exit.UNREACHABLE
             ) from error
-        finally:
-            connection.close()
-        return answer.status, text
 
     def _connection(self) -> http.client.HTTPConnection:
         if not self._url:
-            return OverSocket(self._where)
+            return OverSocket(self._where, self._within_s)
         parts = urlsplit(self._url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise Ended(f"'{safe(self._url)}' is no URL of a daemon; write http://127.0.0.1:9115", Exit.USAGE)
         if self._token and parts.scheme == "http" and not is_this_machine(parts.hostname):
             raise Ended("A token is not sent in clear to another machine; write https://…", Exit.USAGE)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        return kind(parts.hostname, parts.port, timeout=TIMEOUT_S)
+        return kind(parts.hostname, parts.port, timeout=self._within_s)
 
     def _read(self, status: int, text: bytes) -> Any:
         try:
@@ -141,17 +172,56 @@ class Daemon:
         raise Ended(safe(detail), Exit.BAD)
 
 
+class Stream:
+    """What the daemon says as it happens: that something has changed, never what it is now.
+
+    It writes a line at least every 25 seconds; one that says nothing for ``SILENT_S`` is dead.
+    """
+
+    def __init__(
+        self, connection: http.client.HTTPConnection, answer: http.client.HTTPResponse, sock: socket.socket
+    ) -> None:
+        self._connection = connection
+        self._answer = answer
+        self._socket = sock
+        sock.settimeout(SILENT_S)
+
+    def wait(self) -> bool:
+        """Return whether something has changed, once the daemon says so or says that it is there.
+
+        Raises:
+            OSError: the stream is over.
+        """
+        try:
+            line = self._answer.readline(LINE_MAX_BYTES)
+        except http.client.HTTPException as error:
+            raise OSError(str(error) or type(error).__name__) from error
+        if not line:
+            raise ConnectionResetError("the stream has ended")
+        return line.startswith(b"data:") and line != b"data: \n"
+
+    def end(self) -> None:
+        """Make the stream be over for whoever waits on it, from another thread."""
+        with suppress(OSError):  # It may be gone already.
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        self._answer.close()
+        self._connection.close()
+
+
 class OverSocket(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=TIMEOUT_S)
+    def __init__(self, path: str, within_s: float = TIMEOUT_S) -> None:
+        super().__init__("localhost", timeout=within_s)
         self._path = path
 
     def connect(self) -> None:
         """Connect to the socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(TIMEOUT_S)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
 
 

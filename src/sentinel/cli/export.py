@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from sentinel.cli.asked import Asked, daemon_options, pass_asked
+from sentinel.cli.asked import Asked, configuration_option, daemon_options, pass_asked
 from sentinel.cli.output import print_json
 
 DASHBOARDS = ("overview", "service")
@@ -12,7 +14,7 @@ DASHBOARDS = ("overview", "service")
 
 @click.group()
 def export() -> None:
-    """Write what other programs need, to standard output."""
+    """Write what other programs need."""
 
 
 @export.command()
@@ -82,3 +84,19 @@ def ics(asked: Asked, /, rota: str, person: str, days: int) -> None:
     title = " ".join(filter(None, (titles.get(rota, rota), names.get(person, person)))) or "Sentinel"
     written = calendar(title, [(shift, titles[shift.rota]) for shift in shifts], names, SystemClock().now())
     click.echo(written.encode(), nl=False)
+
+
+@export.command()
+@click.argument("page")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--database", default="", help="The URL of a database, such as a backup: sqlite:////tmp/sentinel.db.")
+@configuration_option
+@pass_asked
+def status(asked: Asked, page: str, folder: Path, database: str) -> None:
+    """Write the status page PAGE into DIR, as files that any web server can hand out: HTML, JSON, Atom.
+
+    It reads the database of the configuration, whether the daemon runs or not. Each file is replaced whole.
+    """
+    from sentinel.cli.status_files import write_status_page
+
+    write_status_page(asked, page, folder, database)

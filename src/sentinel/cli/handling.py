@@ -123,3 +123,26 @@ def cascade(asked: Asked, number: str, why: str, by: str) -> None:
 def escalate(asked: Asked, number: str, why: str, by: str) -> None:
     """Call the next level of the escalation now."""
     print_outcome(asked, Daemon(asked).post("incidents", number, "escalate", text=why, by=by))
+
+
+@click.command()
+@click.argument("number")
+@click.argument("why", default="")
+@by_option
+@daemon_options
+@pass_asked
+def unack(asked: Asked, number: str, why: str, by: str) -> None:
+    """Take an acknowledgement back, yours or another's: nobody has the incident, and its escalation starts again."""
+    print_outcome(asked, Daemon(asked).post("incidents", number, "unacknowledge", text=why, by=by))
+
+
+@click.command()
+@click.argument("number")
+@click.argument("person", shell_complete=completing.people)
+@click.argument("why", default="")
+@by_option
+@daemon_options
+@pass_asked
+def assign(asked: Asked, /, number: str, person: str, why: str, by: str) -> None:
+    """Give an incident to PERSON, who is told. The escalation goes on until somebody has acknowledged it."""
+    print_outcome(asked, Daemon(asked).post("incidents", number, "assign", to=person, text=why, by=by))

@@ -12,6 +12,7 @@ from sentinel.cli import crisis_lines
 from sentinel.cli.asked import Asked, daemon_options, pass_asked
 from sentinel.cli.client import Daemon
 from sentinel.cli.output import STYLES, local, print_json, safe, safe_lines, say, table
+from sentinel.core import carried
 
 HEADINGS = ("Number", "Priority", "Level", "State", "Service", "Since", "Taken by", "Title")
 
@@ -49,7 +50,7 @@ def show(asked: Asked, number: str) -> None:
         print_json(one)
         return
     say(f"{one['number']}  {one['priority']}  {safe(one['title'])}", STYLES.get(one["state"], ""))
-    for name, value in _facts(one):
+    for name, value in facts(one):
         if value:
             click.echo(f"  {name:<14}{safe(value)}")
     click.echo("\nTimeline")
@@ -84,7 +85,7 @@ def happened(timeline: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield the local time and the sentence of each line; messages that left in the same second are one line."""
     for (at, taken), lines in groupby(timeline, lambda line: (local(line["at"], seconds=True), _taken(line))):
         if taken:
-            whom = sorted(f"{line['event']['person'] or 'all'} ({line['event']['channel']})" for line in lines)
+            whom = sorted(f"{line['event']['person'] or 'all'} ({_way(line['event'])})" for line in lines)
             yield at, safe(f"handed over: {', '.join(whom)}")
         else:
             yield from ((at, sentence(line)) for line in lines)
@@ -109,6 +110,12 @@ def _hours(watch: dict[str, Any]) -> str:
     return f"business hours {'end' if watch['out_of_hours'] else 'begin'}{ladder}"
 
 
+def _way(event: dict[str, Any]) -> str:
+    """Return by what a message left: its channel, and the provider that took it in the channel's place."""
+    provider = carried.provider_of(event.get("reference", ""))
+    return " by ".join(filter(None, (event["channel"], provider)))
+
+
 def _whom(event: dict[str, Any]) -> str:
     return f"{event['channel']} to {event['person'] or 'all'}"
 
@@ -126,6 +133,12 @@ SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "hours-changed": lambda event: _hours(event["watch"]),
     "acknowledged": lambda event: f"acknowledged by {_who(event)} ({event['via']})",
+    "handed-back": lambda event: (
+        f"handed back by {_who(event)}; {event['whose']} had it" + (f": {event['why']}" if event.get("why") else "")
+    ),
+    "assigned": lambda event: (
+        f"given to {event['to']} by {_who(event)}" + (f": {event['why']}" if event.get("why") else "")
+    ),
     "noted": lambda event: f"{_who(event)}: {event['text']}",
     "held": lambda event: f"{'kept open' if event['on'] else 'no longer kept open'} by {_who(event)}",
     "resolved": lambda event: f"resolved by {_who(event)}: {event['text']}",
@@ -134,7 +147,7 @@ SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "merged": lambda event: f"merged into {event['into']} by {_who(event)}",
     "absorbed": lambda event: f"{event['number']} was merged into this one by {_who(event)}",
     "told": lambda event: (
-        f"{_whom(event)}: handed over"
+        f"{_whom(event | {'channel': _way(event)})}: handed over"
         + (f", in a digest of {event['together']} messages" if event.get("together", 1) > 1 else "")
     ),
     "not-told": lambda event: f"{_whom(event)} failed: {event['why']}",
@@ -194,7 +207,8 @@ def _row(one: dict[str, Any]) -> tuple[object, ...]:
     )
 
 
-def _facts(one: dict[str, Any]) -> list[tuple[str, object]]:
+def facts(one: dict[str, Any]) -> list[tuple[str, object]]:
+    """Return what is known of an incident, named; what is empty is not known."""
     ticket = one["ticket"] or {}
     return [
         ("state", one["state"]),
@@ -203,6 +217,7 @@ def _facts(one: dict[str, Any]) -> list[tuple[str, object]]:
         ("since", local(one["t0"], seconds=True)),
         ("opened", local(one["opened_at"], seconds=True)),
         ("taken by", one["acknowledged_by"]),
+        ("given to", one["assigned_to"]),
         ("resolved", local(one["resolved_at"], seconds=True)),
         ("resolution", one["resolution"]),
         ("closes", local(one["close_by"])),

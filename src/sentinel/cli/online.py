@@ -11,11 +11,14 @@ from sentinel import channels
 from sentinel.channels.base import Surroundings, Undelivered
 from sentinel.cli.hosts import host_of
 from sentinel.engine.clock import SystemClock
+from sentinel.openid.base import Unavailable
+from sentinel.openid.configured import provider_of
 from sentinel.probes.base import Failed
 from sentinel.probes.net import AioResolver
 
 if TYPE_CHECKING:
     from sentinel.config.build import ChannelPlan, Setup
+    from sentinel.openid.provider import Provider
 
 AT_ONCE_MAX = 20
 WITHIN_S = 15.0
@@ -33,7 +36,9 @@ async def faults_of(setup: Setup) -> list[Fault]:
             host = host_of(plan.type, target)
             if host:
                 hosts.setdefault(host, f"{plan.name} ({target})")
+    provider = provider_of(setup)
     work = [
+        *([_within(places, "auth.oidc", _published(provider))] if provider is not None else []),
         *(_within(places, f"channel {name}", _channel(setup, plan)) for name, plan in setup.channels.items()),
         *(_within(places, f"probe {where}", _resolved(resolver, host)) for host, where in hosts.items()),
     ]
@@ -57,6 +62,14 @@ async def _resolved(resolver: AioResolver, host: str) -> str:
         await resolver.resolve(host)
     except Failed as failure:
         return failure.detail
+    return ""
+
+
+async def _published(provider: Provider) -> str:
+    try:
+        await provider.check()
+    except Unavailable as failure:
+        return str(failure)
     return ""
 
 

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from sentinel.config.base import Section, Text
 from sentinel.config.fields import Instant, Secret, Whole, wrong
-from sentinel.core.access import Role, Token
+from sentinel.core.access import Token
+from sentinel.core.model import Role
 
 TOKEN_MIN_CHARS: Final = 32
 TOKEN_MAX_CHARS: Final = 512

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator
 
 from sentinel.config.base import Section
+from sentinel.config.fields import OneOrMany
 from sentinel.config.quantities import read_duration
 from sentinel.config.words import quoted, read_text, scalar, wrong
 from sentinel.core.flow import Flow, Rate
@@ -16,7 +17,7 @@ from sentinel.core.flow import Flow, Rate
 MOST_MAX: Final = 100_000
 WITHIN_MIN: Final = timedelta(minutes=1)
 WITHIN_MAX: Final = timedelta(days=31)
-SMS_PER_PERSON: Final = Rate(10, timedelta(hours=1))
+SMS_PER_PERSON: Final = (Rate(10, timedelta(hours=1)),)
 
 _RATE: Final = re.compile(r"([0-9]{1,9})\s*/\s*(\S+)", re.ASCII)
 _SHAPE: Final = "write it as `10/1h`: so many messages in so long"
@@ -47,13 +48,13 @@ RateField = Annotated[
 class BudgetEntry(Section):
     """How many messages a channel may carry to one person, and in all."""
 
-    per_person: RateField | None = None
-    total: RateField | None = None
+    per_person: OneOrMany[RateField] = ()
+    total: OneOrMany[RateField] = ()
 
 
 def flow_of(entry: BudgetEntry, address: str) -> Flow | None:
     """Return what a channel may carry; nothing for one that reaches a place, as only people are flooded."""
     if not address:
         return None
-    usual = SMS_PER_PERSON if address == "mobile" else None
+    usual = SMS_PER_PERSON if address == "mobile" else ()
     return Flow(per_person=entry.per_person or usual, total=entry.total)

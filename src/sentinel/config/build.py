@@ -17,7 +17,7 @@ from sentinel.config import model as m
 from sentinel.config.budgets import flow_of
 from sentinel.config.calendars import BUSINESS, Calendars
 from sentinel.config.changing import ChangePlans, plans_of, terms_of
-from sentinel.config.checks import DEFAULT_ESCALATION, address_of
+from sentinel.config.checks import DEFAULT_ESCALATION
 from sentinel.config.contracts import Contracts
 from sentinel.config.crises import CrisisEntry
 from sentinel.config.crisis_plans import plan_of as crisis_plan_of
@@ -36,6 +36,7 @@ from sentinel.config.reviews import plan_of as review_plan_of
 from sentinel.config.ruling import rules_of
 from sentinel.config.sections import Config, Kinded
 from sentinel.config.silencing import Recurring, recurring_of
+from sentinel.config.status_pages import pages_of
 from sentinel.config.support import SupportEntry
 from sentinel.config.ticketing import MirrorEntry
 from sentinel.config.ticketing import Tickets as TicketsEntry
@@ -43,11 +44,13 @@ from sentinel.config.timing import confirm_of, timing_of
 from sentinel.config.unattended import Unattended, cascading_of, unattended_of
 from sentinel.config.watchdog import Watchdog
 from sentinel.config.watches import Escalation, Watches, escalation_of
+from sentinel.config.ways import address_of
 from sentinel.core import review_dates
 from sentinel.core.actions import ActionDates
 from sentinel.core.flow import Flow
 from sentinel.core.inhibition import Inhibit
 from sentinel.core.model import Directory, Listener, Plan, Step, Verdict
+from sentinel.core.public import Wanted
 from sentinel.core.review_dates import ReviewDates
 from sentinel.core.review_plan import ReviewPlan
 from sentinel.core.sla import Contract
@@ -68,6 +71,8 @@ class ChannelPlan:
     options: Any
     address: str
     fallback: str
+    providers: tuple[str, ...]
+    countries: tuple[str, ...]
     concurrency: int
     flow: Flow | None
     retry_for_s: float
@@ -136,6 +141,7 @@ class Setup:
     crises: dict[str, CrisisEntry]
     reports: tuple[ReportPlan, ...]
     changes: ChangePlans
+    status_pages: tuple[Wanted, ...]
     last_resort: tuple[str, ...]
     last_resort_by: tuple[str, ...]
     tickets: Tickets
@@ -273,7 +279,7 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
     single: Mapping[str, Any] = config.single
     told = cast(Watchdog, single["watchdog"]).self_alert
     tickets = cast(TicketsEntry, single["tickets"])
-    incidents = cast(IncidentRules, single["incidents"])
+    opens = tickets.open
     targets = cast(m.TargetRules, single["target_policy"])
     server = cast(m.Server, single["server"])
     calendars = Calendars(config.calendars, config.site.timezone, config.site.country or "")
@@ -301,16 +307,13 @@ def build(config: Config, digest: str, folder: Path) -> Setup:
         changes=plans_of(single["changes"], terms_of(config.services), calendars, config.site.timezone),
         last_resort=told.to,
         last_resort_by=told.by,
+        status_pages=pages_of(config),
         tickets=Tickets(
-            backend=TICKETS[tickets.backend],
-            min_level=tickets.open.min_level,
-            within=tickets.open.within,
-            mirrors=tickets.mirror,
-            required=tickets.required_on_close,
+            TICKETS[tickets.backend], opens.min_level, opens.within, tickets.mirror, tickets.required_on_close
         ),
         watchdog=single["watchdog"],
         unattended=unattended_of(config),
-        incidents=incidents,
+        incidents=single["incidents"],
         isolation=single["isolation"],
         support=single["support"],
         intake=single["intake"],
@@ -363,6 +366,8 @@ def _channel(name: str, entry: Kinded) -> ChannelPlan:
         options=entry.options,
         address=address_of(entry),
         fallback=shared.fallback,
+        providers=shared.providers,
+        countries=shared.countries,
         concurrency=shared.concurrency,
         flow=flow_of(shared.budget, address_of(entry)),
         retry_for_s=shared.retry_for.total_seconds(),

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Final, cast
 
 from sentinel import probes as probe_kinds
-from sentinel.channels.base import ChannelKind
 from sentinel.config import crisis_checks, ladder_checks, matrix_checks, review_checks
 from sentinel.config import model as m
 from sentinel.config.calendars import NAMES as CALENDARS
@@ -16,11 +15,12 @@ from sentinel.config.errors import Mistakes, Path, Place
 from sentinel.config.explain import key_place, place_of
 from sentinel.config.quantities import write_duration
 from sentinel.config.rule_entry import RuleMatch
-from sentinel.config.sections import Config, Kinded
+from sentinel.config.sections import Config
 from sentinel.config.subject_checks import FAULTS, WARNINGS
 from sentinel.config.support import SupportEntry
 from sentinel.config.timing import Timing, timing_of
 from sentinel.config.watchdog import Watchdog
+from sentinel.config.ways import address_of
 from sentinel.config.words import quoted
 from sentinel.core.matching import like
 from sentinel.probes.base import ProbeKind
@@ -30,7 +30,7 @@ CRITICAL_INTERVAL_MAX: Final = timedelta(minutes=5)
 DETECTION_USUAL_MAX: Final = timedelta(minutes=5, seconds=30)
 NAMED_MAX: Final = 5
 DEFAULT_ESCALATION: Final = "default"
-CHOSEN: Final = {"email": "email", "sms": "mobile"}  # what the option `as` of a channel says of the address it wants
+# What the option `as` of a channel says of the address it wants.
 
 
 class Checker:
@@ -362,7 +362,7 @@ class Checker:
                 yield from self._addresses(member)
             person = self.config.people.get(member)
             if person is not None:
-                yield frozenset(way for way in ("email", "mobile") if getattr(person, way))
+                yield frozenset(way for way in ("email", "mobile", "ntfy") if getattr(person, way))
 
     def _on_call(self, name: str) -> Iterable[str]:
         """Return everybody whom the configuration may put on call."""
@@ -371,14 +371,6 @@ class Checker:
             return ()
         named = [person for turns in rota.turns() for person in turns.order]
         return dict.fromkeys([*named, *(override.who for override in rota.overrides)])
-
-
-def address_of(entry: Kinded) -> str:
-    """Return which kind of address a channel wants; empty when it reaches a place."""
-    wanted = cast(ChannelKind, entry.kind).address
-    if wanted != "choose":
-        return wanted
-    return CHOSEN[entry.options.as_]
 
 
 def audience_of(word: str, config: Config) -> str:

@@ -187,6 +187,16 @@ def _pattern(value: Any, context: dict[str, Any]) -> tuple[str, str]:
     return f"{quoted(value)} is not possible here", f"it must match `{context['pattern']}`"
 
 
+def _tag(_value: Any, context: dict[str, Any]) -> tuple[str, str]:
+    tags = [word.strip(" '") for word in str(context["expected_tags"]).split(",")]
+    name = str(context["discriminator"]).strip("'")
+    return f"unknown {name} {quoted(context['tag'])}", did_you_mean(str(context["tag"]), tags)
+
+
+def _no_tag(_value: Any, context: dict[str, Any]) -> tuple[str, str]:
+    return f"`{str(context['discriminator']).strip(chr(39))}` is missing", ""
+
+
 _SHAPES: Final = frozenset({"string_type", "model_type", "dict_type", "list_type", "tuple_type", "none_required"})
 _SAYINGS: Final[dict[str, Callable[[Any, dict[str, Any]], tuple[str, str]]]] = {
     "mistake": _mistake,
@@ -194,6 +204,8 @@ _SAYINGS: Final[dict[str, Callable[[Any, dict[str, Any]], tuple[str, str]]]] = {
     "assertion_error": _value_error,
     "literal_error": _literal,
     "enum": _literal,
+    "union_tag_invalid": _tag,
+    "union_tag_not_found": _no_tag,
     "string_type": _not_a("a text"),
     "model_type": _not_a("a mapping"),
     "model_attributes_type": _not_a("a mapping"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
@@ -45,6 +45,7 @@ from sentinel.config.quantities import (
     write_duration,
 )
 from sentinel.config.words import HIDDEN, ReadsText, SecretText, did_you_mean, quoted, read_text, scalar, wrong
+from sentinel.config.zones import zone
 
 __all__ = [
     "HIDDEN",
@@ -214,7 +215,7 @@ def read_timezone(value: object) -> str:
     """Read the name of a time zone: ``Europe/Paris``."""
     text = read_text(value, "a time zone", "write it as `Europe/Paris`")
     try:
-        ZoneInfo(text)
+        zone(text)
     except (ValueError, OSError, LookupError):
         hint = "" if isinstance(value, SecretText) else did_you_mean(text, available_timezones())
         raise wrong(f"{quoted(value)} is not a time zone", hint or "write it as `Europe/Paris`") from None

@@ -11,6 +11,7 @@ from pydantic import Field, PlainValidator, field_validator
 from sentinel.config.base import Section
 from sentinel.config.door_keys import DoorKey
 from sentinel.config.fields import Duration, OneOrMany, wrong
+from sentinel.config.signing import SignatureEntry
 from sentinel.config.words import quoted, scalar
 from sentinel.core.json_paths import JsonPath, Malformed, Template, read_path, read_template
 from sentinel.core.mapping import BodyMapping, Condition
@@ -62,6 +63,7 @@ class HookEntry(Section):
     """
 
     key: DoorKey
+    signature: SignatureEntry | None = None
     id: TemplateText
     many: PathText | None = None
     firing: Conditions = {}

@@ -73,11 +73,15 @@ class PingsDoor(Section):
 
 
 class OpsgenieDoor(Section):
-    """``/opsgenie/v2``: the key of each integration, and whose its alerts are when they name no service."""
+    """``/opsgenie/v2``: the key of each integration, and whose its alerts are when they name no service.
+
+    Alerts of integrations that stand in ``together`` share incidents as ``group_by`` says; otherwise each has its own.
+    """
 
     enabled: Flag = False
     keys: Annotated[dict[IntegrationName, Secret], Field(max_length=INTEGRATIONS_MAX)] = {}
     services: dict[IntegrationName, str] = {}
+    together: OneOrMany[IntegrationName] = ()
 
     @model_validator(mode="after")
     def _are_secret(self) -> OpsgenieDoor:
@@ -87,8 +91,9 @@ class OpsgenieDoor(Section):
             raise wrong("two integrations have the same key", "give each its own: the key tells them apart")
         if self.enabled and not self.keys:
             raise wrong("nobody could come in: there are no keys", "write `keys: {NAME: ${cred:NAME}}`")
-        if others := sorted(self.services.keys() - self.keys.keys()):
-            raise wrong(f"`services` names an integration without a key: {others[0]}", "write its key, too")
+        for name, listed in (("services", self.services), ("together", self.together)):
+            if others := sorted(set(listed) - self.keys.keys()):
+                raise wrong(f"`{name}` names an integration without a key: {others[0]}", "write its key, too")
         return self
 
 

@@ -38,7 +38,7 @@ def _jobs(config: Config, *, keyed: bool) -> Iterator[Fault]:
     for name, entry in config.probes.items():
         if entry.kind.name != "heartbeat":
             continue
-        if entry.options.token is None and not keyed:
+        if entry.options.token is None and entry.options.alert is None and not keyed:
             yield Fault(("probes", name), "nobody could call it", "write a `token` here, or `intake.pings.key` for all")
         slug = entry.options.slug or name
         if (other := slugs.setdefault(slug, name)) != name:

@@ -40,6 +40,7 @@ from sentinel.config.isolation import IsolationRules
 from sentinel.config.ladders import EscalationEntry
 from sentinel.config.matrices import MatrixEntry
 from sentinel.config.portal import AuthSection, StatusPageEntry
+from sentinel.config.prefixes import PrefixField
 from sentinel.config.quantities import read_whole
 from sentinel.config.readings import Listen, Resolver, StorageUrl
 from sentinel.config.reporting import ReportEntry
@@ -58,6 +59,8 @@ from sentinel.core.model import Language
 INTERVAL_MAX: Final = timedelta(days=31)
 TIMEOUT_MAX: Final = timedelta(minutes=10)
 Side = Literal["provider", "customer", "partner"]
+# `admin` is short for `administrator`; who is a customer is said by `customer`.
+PersonRole = Literal["viewer", "operator", "incident_manager", "delivery_manager", "administrator", "admin"]
 Interval = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=INTERVAL_MAX)]
 Timeout = Annotated[Duration, Field(ge=timedelta(milliseconds=1), le=TIMEOUT_MAX)]
 
@@ -132,21 +135,26 @@ class EngineLimits(Section):
 # ------------------------------------------------------------------------------------------------- people and channels
 
 
+NTFY_TOPIC: Final = r"^[-_A-Za-z0-9]{1,64}$"  # as its server takes them
+
+
 class PersonEntry(Section):
     """Someone who can be told."""
 
     name: Text | None = None
     email: MailAddress | None = None
     mobile: Mobile | None = None
+    ntfy: Annotated[str, Field(pattern=NTFY_TOPIC)] | None = None
     language: Language | None = None
     timezone: TimeZoneName | None = None
-    role: Literal["viewer", "operator", "admin"] = "operator"
+    role: PersonRole = "operator"
     side: Side = "provider"
+    customer: Text | None = None
     by: OneOrMany[str] = ()
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> PersonEntry:
-        if self.email is None and self.mobile is None:
+        if self.email is None and self.mobile is None and self.ntfy is None:
             raise wrong("there is no address", "write `email` or `mobile`")
         return self
 
@@ -171,6 +179,8 @@ class ChannelEntry(Section):
 
     type: str
     fallback: str = ""
+    providers: OneOrMany[str] = ()
+    countries: OneOrMany[PrefixField] = ()
     concurrency: Positive = 4
     retry_for: Duration = timedelta(hours=4)
     budget: BudgetEntry = BudgetEntry()

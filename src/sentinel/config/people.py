@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from sentinel.config import model as m
 from sentinel.config.calendars import Calendars
-from sentinel.config.checks import address_of
 from sentinel.config.matrices import matrix_of
 from sentinel.config.rotas import rota_of
 from sentinel.config.sections import Config
 from sentinel.config.telling import RecipientEntry, StepEntry
 from sentinel.config.watchdog import Watchdog
+from sentinel.config.ways import address_of
 from sentinel.core.model import Channel, Directory, Listener, Person, Step
 
 
@@ -25,7 +25,12 @@ def directory_of(config: Config, calendars: Calendars) -> Directory:
         people |= mailboxes
         groups[name] = (*group.members, *mailboxes)
     channels = {
-        name: Channel(name=name, address=cast(Any, address_of(entry)), fallback=entry.shared.fallback)
+        name: Channel(
+            name=name,
+            address=cast(Any, address_of(entry)),
+            fallback=entry.shared.fallback,
+            providers=entry.shared.providers,
+        )
         for name, entry in config.channels.items()
     }
     told = cast(Watchdog, config.single["watchdog"]).self_alert.to
@@ -38,12 +43,13 @@ def _person(name: str, entry: m.PersonEntry, site: m.Site) -> Person:
     return Person(
         id=name,
         name=entry.name or name,
-        addresses={kind: address for kind in ("email", "mobile") if (address := getattr(entry, kind))},
+        addresses={kind: address for kind in ("email", "mobile", "ntfy") if (address := getattr(entry, kind))},
         language=entry.language or site.language,
         timezone=entry.timezone or site.timezone,
         by=entry.by,
         side=entry.side,
-        role=entry.role,
+        role="administrator" if entry.role == "admin" else entry.role,
+        customer=entry.customer or "",
     )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final, TypeAlias, TypeVar, cast
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ValidationError
 
@@ -35,6 +34,7 @@ from sentinel.config.rule_entry import RuleEntry
 from sentinel.config.silencing import SilenceEntry
 from sentinel.config.telling import RecipientEntry, StepEntry
 from sentinel.config.words import quoted
+from sentinel.config.zones import zone
 from sentinel.probes.base import Options as ProbeOptions
 from sentinel.probes.base import ProbeKind
 
@@ -115,7 +115,7 @@ class Reader:
         config = self.config
         self._top_keys()
         config.single["site"] = self._single("site", m.Site)
-        self._context["timezone"] = ZoneInfo(config.site.timezone)  # All that follows may hold moments of the site.
+        self._context["timezone"] = zone(config.site.timezone)  # All that follows may hold moments of the site.
         for name, single in m.SINGLE.items():
             config.single[name] = config.single.get(name) or self._single(name, single)
         self._whole(m.Version)

@@ -121,6 +121,7 @@ class Recurring:
     matchers: tuple[Matcher, ...]
     comment: str
     windows: Callable[[datetime], Iterator[tuple[datetime, datetime]]]
+    by: str = BY
 
     def coming(self, now: datetime) -> list[Silence]:
         """Return the silence in force, if there is one, and the next; the same at every start and reload."""
@@ -132,7 +133,7 @@ class Recurring:
                     matchers=self.matchers,
                     starts_at=begin,
                     ends_at=end,
-                    by=BY,
+                    by=self.by,
                     comment=f"{self.name}: {self.comment}" if self.comment else self.name,
                     origin=self.origin,
                 )

@@ -19,13 +19,17 @@ from sentinel.config import (
     isolation_checks,
     ladder_checks,
     matrix_checks,
+    openid_checks,
     portal_checks,
+    provider_checks,
     quorum,
     report_checks,
     review_checks,
     rota_checks,
     ticket_checks,
+    toll_checks,
     unattended_checks,
+    watchdog_checks,
 )
 from sentinel.config.contract_checks import Fault
 from sentinel.config.sections import Config
@@ -50,9 +54,13 @@ FAULTS: Final[tuple[Look, ...]] = (
     unattended_checks.faults_of,
     ticket_checks.faults_of,
     portal_checks.faults_of,
+    openid_checks.faults_of,
     access_checks.faults_of,
     budget_checks.faults_of,
+    provider_checks.faults_of,
+    toll_checks.faults_of,
     quorum.faults_of,
+    watchdog_checks.faults_of,
 )
 # What can be used, and is hardly ever meant.
 WARNINGS: Final[tuple[Look, ...]] = (
@@ -61,8 +69,9 @@ WARNINGS: Final[tuple[Look, ...]] = (
     inbound_checks.warnings_of,
     unattended_checks.warnings_of,
     ticket_checks.warnings_of,
-    portal_checks.warnings_of,
     access_checks.warnings_of,
     door_checks.warnings_of,
     extra_checks.warnings_of,
+    toll_checks.warnings_of,
+    watchdog_checks.warnings_of,
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, Union
 
 from pydantic import Field, model_validator
 
 from sentinel.config.base import LevelField, Section
-from sentinel.config.fields import Duration, OneOrMany, Secret, Url, wrong
+from sentinel.config.fields import Duration, OneOrMany, wrong
+from sentinel.tickets import KINDS, kind
+from sentinel.tickets.options import TicketOptions
 
 MIRRORS_MAX: Final = 10
 WITHIN_MAX: Final = timedelta(days=1)
@@ -25,24 +27,11 @@ class OpenTickets(Section):
     within: Within | None = None
 
 
-class MirrorEntry(Section):
-    """Another ticket back-end, which follows the incidents of these services; all, when none is named.
-
-    ``token`` is the user's, ``app_token`` the application's. ``name`` tells two of one sort apart.
-    """
-
-    backend: Literal["glpi"]
-    url: Url
-    token: Secret
-    app_token: Secret | None = None
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] | None = None
-    services: OneOrMany[str] = ()
-    timeout: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(seconds=30))] = timedelta(seconds=10)
-
-    @property
-    def called(self) -> str:
-        """Return the name by which the log, metrics and incidents know it."""
-        return self.name or self.backend
+if TYPE_CHECKING:
+    MirrorEntry: TypeAlias = TicketOptions
+else:  # What each kind of back-end is told stands in its own file.
+    _OPTIONS = tuple(kind(name).options for name in sorted(KINDS))
+    MirrorEntry = Annotated[Union[_OPTIONS], Field(discriminator="backend")]  # noqa: UP007  as many as there are
 
 
 class Tickets(Section):

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from sentinel.config.base import Section
 from sentinel.config.fields import Duration, OneOrMany, SecretUrl, quoted, wrong
+from sentinel.config.watchers import PEERS_MAX, PLACES_MAX, CanaryEntry, LastGaspEntry, Name, PeerEntry, PlaceEntry
 
 CONDITIONS: Final = ("no_cycle_for", "channel_down", "queue_older_than")
 ALIVE_EVERY_MIN: Final = timedelta(seconds=10)
@@ -58,8 +59,16 @@ class SelfAlert(Section):
 
 
 class Watchdog(Section):
-    """Who watches the watcher: a dead man's switch elsewhere, and people."""
+    """Who watches the watcher: dead man's switches elsewhere, other Sentinels, and people.
+
+    A channel of ``alive_without`` may be down without keeping the dead man's switches from being told.
+    """
 
     alive_url: SecretUrl | None = None
     alive_every: Annotated[Duration, Field(ge=ALIVE_EVERY_MIN, le=ALIVE_EVERY_MAX)] = timedelta(minutes=1)
+    alive: Annotated[dict[Name, PlaceEntry], Field(max_length=PLACES_MAX)] = {}
+    alive_without: OneOrMany[str] = ()
+    canary: CanaryEntry | None = None
+    last_gasp: LastGaspEntry = LastGaspEntry()
+    peers: Annotated[dict[Name, PeerEntry], Field(max_length=PEERS_MAX)] = {}
     self_alert: SelfAlert = SelfAlert()

@@ -12,9 +12,8 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from sentinel.core.model import Refused
+from sentinel.core.model import Refused, Role
 
-Role = Literal["viewer", "operator", "incident_manager", "delivery_manager", "administrator", "customer"]
 # `look`: everything, `work`: what everybody on a team does, `lead`: crises and reviews, `deliver`: changes and
 # matrices, `administer`: the daemon itself and who may ask it.
 Right = Literal["look", "work", "lead", "deliver", "administer"]

@@ -98,6 +98,7 @@ def _(event: e.Acknowledged, state: Incident) -> Incident:
         phase="acknowledged",
         acknowledged_by=event.by,
         acknowledged_at=state.acknowledged_at or event.at,
+        assigned_to="",
         clocks=deadlines.ended(state.clocks, ("ack",), event.at, state.sequence),
     )
 
@@ -159,6 +160,7 @@ def _(event: e.Reopened, state: Incident) -> Incident:
         exhausted=False,
         acknowledged_by="",
         acknowledged_at=None,
+        assigned_to="",
         resolved_by="",
         resolved_at=None,
         resolution="",
@@ -220,6 +222,8 @@ def _(_event: e.Exhausted, state: Incident) -> Incident:
 
 @after.register
 def _(event: e.TicketLinked, state: Incident) -> Incident:
+    if event.state:
+        state = replace(state, there={**state.there, event.backend: (event.state, event.assignee)})
     if event.backend in state.plan.mirrors:
         return replace(state, mirrored={**state.mirrored, event.backend: event.reference})
     return replace(state, ticket=event.reference, ticket_url=event.url)

@@ -83,13 +83,16 @@ def _allowed(person: Person, directory: Directory) -> tuple[str, ...]:
     reach = [name for name, channel in directory.channels.items() if channel.address and has.get(channel.address)]
     if directory.avoided:  # A way that may fail is better than none.
         reach = [name for name in reach if name not in directory.avoided] or reach
+    if doubted := directory.lowered.get(person.id):
+        reach = [name for name in reach if directory.channels[name].address not in doubted] or reach
     return tuple([name for name in person.by if name in reach] or reach)
 
 
 def _chosen(person: Person, allowed: tuple[str, ...], directory: Directory) -> tuple[str, ...]:
     if len(allowed) < 2 or (person.by and allowed[0] in person.by):
         return allowed
-    stand_ins = {directory.channels[name].fallback for name in allowed}
+    ways = [directory.channels[name] for name in allowed]
+    stand_ins = {way.fallback for way in ways} | {one for way in ways for one in way.providers}
     return tuple([name for name in allowed if name not in stand_ins]) or allowed
 
 

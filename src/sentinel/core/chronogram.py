@@ -117,7 +117,7 @@ def fall_due(state: Incident, now: datetime, directory: Directory) -> list[e.Eve
         if moment <= now and not (state.plan.crisis and step == state.plan.crisis.closing and closes_by_itself(state)):
             decided.append(_event(state, step, now, directory))
             state = evolve(state, decided[-1])
-    return _last_only(decided)
+    return _told_once(state, _last_only(decided))
 
 
 def tell_late(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
@@ -127,7 +127,8 @@ def tell_late(state: Incident, now: datetime, directory: Directory) -> list[e.Ev
         for step in _coming(state)
         if _moment(state, step) <= now and not step.automatic and not closes_by_itself(state)
     ]
-    return [_event(state, step, now, directory) for step in sorted(late, key=lambda step: due_at(state, step))]
+    said = [_event(state, step, now, directory) for step in sorted(late, key=lambda step: due_at(state, step))]
+    return _told_once(state, said)
 
 
 def overdue_s(state: Incident, now: datetime) -> float:
@@ -186,6 +187,15 @@ def _last_only(decided: list[e.Event]) -> list[e.Event]:
         kept.append(replace(event, tell=tuple(page for page in event.tell if page not in told)))
         told.update(event.tell if isinstance(event, ce.StepDone) else ())
     return kept[::-1]
+
+
+def _told_once(state: Incident, decided: list[e.Event]) -> list[e.Event]:
+    """Let only the last of the steps tell that they are late that were due before anybody could act.
+
+    An outage may have begun days before somebody reported it, or be said to: the leaders hear of that once.
+    """
+    past = [event for event in decided if isinstance(event, ce.StepLate) and event.due_at <= state.opened_at]
+    return [replace(event, tell=()) if event in past[:-1] else event for event in decided]
 
 
 def _holds(state: Incident, step: CrisisStep, directory: Directory) -> bool:

@@ -48,11 +48,15 @@ class Acknowledge(Command, frozen=True, kw_only=True):
 
 
 class Note(Command, frozen=True, kw_only=True):
-    """A person adds to the timeline; nobody is told of what is ``quiet``."""
+    """A person adds to the timeline; nobody is told of what is ``quiet``.
+
+    ``source`` says where it stood before, in a ticket back-end, so that it does not go back there.
+    """
 
     by: str
     text: str
     quiet: bool = False
+    source: str = ""
 
 
 class Resolve(Command, frozen=True, kw_only=True):
@@ -210,11 +214,13 @@ class Bounce(Command, frozen=True, kw_only=True):
 
 
 class LinkTicket(Command, frozen=True, kw_only=True):
-    """The ticket back-end answered with its own reference."""
+    """The ticket back-end answered with its own reference; ``state`` and ``assignee`` as the ticket shows them."""
 
     backend: str
     reference: str
     url: str = ""
+    state: str = ""
+    assignee: str = ""
 
 
 class Tick(Command, frozen=True, kw_only=True):

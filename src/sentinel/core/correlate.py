@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Final
 
 from sentinel.core import incident
 from sentinel.core.state import Incident
+
+
+class Drafted(dict[str, Incident]):
+    """States that are decided and not written yet, by number; found like written ones by what came with them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_key: dict[str, str] = {}
+        self.by_dedup: dict[str, str] = {}
+        self.by_service: dict[str, dict[str, None]] = {}
+
+    def put(self, state: Incident, before: Incident | None) -> None:
+        """Take the state that follows from another one."""
+        self[state.number] = state
+        for key in _news(state, before):
+            _claim(self.by_key, key, state, self)
+        for fault in _faults(state, before):
+            _claim(self.by_dedup, fault, state, self)
+        if before is None or before.plan is not state.plan:
+            for service in _services(state):
+                self.by_service.setdefault(service, {}).setdefault(state.number)
+
+
+NOTHING: Final = Drafted()
 
 
 class Index:
@@ -34,13 +60,10 @@ class Index:
             return
         before = self.states.get(number)
         self.states[number] = state
-        # Whether it is active decides who holds what, so that is looked at again when it changes; else new signals.
-        known = before.signals if before and before.active == state.active else {}
-        if state.signals is not known:
-            for key in state.signals.keys() - known.keys():
-                self._claim(self._by_key, key, state)
+        for key in _news(state, before):
+            _claim(self._by_key, key, state, self.states)
         for fault in (state.dedup, *state.also):
-            self._claim(self._by_dedup, fault, state)
+            _claim(self._by_dedup, fault, state, self.states)
         if before is None or before.plan is not state.plan:
             self._place(state, before)
         self._wake_at(state)
@@ -60,15 +83,6 @@ class Index:
         for service in _services(state):
             self._by_service.setdefault(service, {}).setdefault(state.number)
 
-    def _claim(self, holders: dict[str, str], what: str, state: Incident) -> None:
-        """Let an incident hold a signal or a fault, unless an active or a newer one does.
-
-        What is still told of an incident long resolved must not take these from the one that came after it.
-        """
-        holder = self.states.get(holders.get(what, ""))
-        if holder is None or (state.active, state.opened_at) >= (holder.active, holder.opened_at):
-            holders[what] = state.number
-
     def _drop(self, number: str) -> None:
         gone = self.states.pop(number, None)
         self._wake.pop(number, None)
@@ -87,6 +101,10 @@ class Index:
         """Return an unfinished incident."""
         return self.states.get(number)
 
+    def signals(self) -> list[str]:
+        """Return the keys of all signals that an incident holds."""
+        return list(self._by_key)
+
     def all(self) -> list[Incident]:
         """Return the incidents that are neither closed nor merged, oldest first."""
         return [state for state in self.states.values() if not state.over]
@@ -95,19 +113,21 @@ class Index:
         """Return all that is kept: of those that are over, the ones whose review or actions are not."""
         return list(self.states.values())
 
-    def holding(self, key: str, drafted: dict[str, Incident]) -> Incident | None:
+    def holding(self, key: str, drafted: Drafted) -> Incident | None:
         """Return the unfinished incident that has this signal; drafted states go before written ones."""
-        for state in reversed(drafted.values()):
-            if key in state.signals and not state.over:
-                return state
-        number = self._by_key.get(key)
-        if number is None:
-            return None
-        state = drafted.get(number, self.states[number])
-        return state if not state.over and key in state.signals else None
+        own = drafted.by_key.get(key)
+        state = self._holder(own, self._by_key.get(key), drafted)
+        return state if state is not None and key in state.signals else None
+
+    def _holder(self, own: str | None, kept: str | None, drafted: Drafted) -> Incident | None:
+        """Return which of two unfinished incidents holds something: what a draft says, and what is written."""
+        state = drafted[own] if own is not None else None
+        other = drafted.get(kept) or self.states[kept] if kept is not None and kept != own else None
+        found = [one for one in (state, other) if one is not None and not one.over]
+        return max(found, key=_claims, default=None)
 
     def explaining(
-        self, key: str, dedup: str, drafted: dict[str, Incident], now: datetime, reopen_within: timedelta
+        self, key: str, dedup: str, drafted: Drafted, now: datetime, reopen_within: timedelta
     ) -> Incident | None:
         """Return the incident that a failing signal belongs to, or nothing when it is a new one.
 
@@ -117,9 +137,8 @@ class Index:
         held = self.holding(key, drafted)
         if held is not None and held.active:
             return held
-        same = next((s for s in reversed(drafted.values()) if dedup in {s.dedup, *s.also} and not s.over), None)
-        if same is None and dedup in self._by_dedup:
-            same = drafted.get(self._by_dedup[dedup], self.states[self._by_dedup[dedup]])
+        own = drafted.by_dedup.get(dedup)
+        same = self._holder(own, self._by_dedup.get(dedup), drafted)
         if same is not None and same.active:
             return same
         if held is not None and held.resolved_at is not None:
@@ -127,15 +146,15 @@ class Index:
             return held if again else None
         return None
 
-    def concerning(self, services: Iterable[str], drafted: dict[str, Incident]) -> list[Incident]:
+    def concerning(self, services: Iterable[str], drafted: Drafted) -> list[Incident]:
         """Return the unfinished incidents of some services, and of those that depend on them, oldest first.
 
         Drafted states go before written ones. A storm opens thousands, so that looking at all of them will not do.
         """
-        wanted = tuple(services)
-        found = {number: self.states[number] for service in wanted for number in self._by_service.get(service, ())}
-        found |= {state.number: state for state in drafted.values() if not {*wanted}.isdisjoint(_services(state))}
-        return sorted((state for state in found.values() if not state.over), key=lambda state: state.opened_at)
+        holders = self._by_service, drafted.by_service
+        numbers = {number for service in services for by in holders for number in by.get(service, ())}
+        found = (drafted.get(number) or self.states[number] for number in numbers)
+        return sorted((state for state in found if not state.over), key=lambda state: state.opened_at)
 
     def waking(self) -> tuple[datetime, str] | None:
         """Return the earliest moment at which time alone brings something, and to which incident."""
@@ -161,3 +180,32 @@ class Index:
 def _services(state: Incident) -> tuple[str, ...]:
     """Return the service of an incident, and those that it depends on."""
     return (state.service, *state.plan.depends_on)
+
+
+def _faults(state: Incident, before: Incident | None) -> tuple[str, ...]:
+    """Return the faults that an incident stands for now, where that or whether it is active has changed."""
+    same = before is not None and before.active == state.active and before.also == state.also
+    return () if same else (state.dedup, *state.also)
+
+
+def _news(state: Incident, before: Incident | None) -> Iterator[str]:
+    """Yield the signals that came: none ever goes, and those that come stand last.
+
+    Whether it is active decides who holds what, so that all are looked at again when that changes.
+    """
+    known = len(before.signals) if before is not None and before.active == state.active else 0
+    return islice(reversed(state.signals), len(state.signals) - known)
+
+
+def _claims(state: Incident) -> tuple[bool, datetime]:
+    return state.active, state.opened_at
+
+
+def _claim(holders: dict[str, str], what: str, state: Incident, states: Mapping[str, Incident]) -> None:
+    """Let an incident hold a signal or a fault, unless an active or a newer one does.
+
+    What is still told of an incident long resolved must not take these from the one that came after it.
+    """
+    holder = states.get(holders.get(what, ""))
+    if holder is None or _claims(state) >= _claims(holder):
+        holders[what] = state.number

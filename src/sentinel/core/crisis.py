@@ -46,6 +46,9 @@ def follow(
         return []
     if not isinstance(command, c.Report) and not any(isinstance(event, FOLLOWED) for event in decided):
         return []
+    major = isinstance(command, c.Report) and command.verdict.major
+    if not major and all(isinstance(event, e.SignalJoined) for event in decided):
+        return []  # Another signal of the same does no step, and matches no trigger that did not match before.
     state = fold(state, decided)
     more = _triggered(state, command, decided, now, directory)
     more += chronogram.tick_facts(fold(state, more), now, directory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel.core import cell, chronogram, raci, status_messages
@@ -18,6 +18,7 @@ from sentinel.core.model import Directory, Refused
 from sentinel.core.state import Incident
 
 EVERY_MIN_S = 60.0
+T0_BEFORE_MAX = timedelta(days=7)  # A typing error in the date would make everything late at once.
 
 
 def of(state: Incident) -> CrisisState:
@@ -162,6 +163,11 @@ def correct_t0(state: Incident, command: cc.CorrectT0, now: datetime, directory:
         raci.check(state, command.by, ("crisis_state",), directory)
     if command.t0 > now:
         raise Refused("T0 cannot be in the future.")
+    if command.t0 < state.opened_at - T0_BEFORE_MAX:
+        raise Refused(
+            f"T0 cannot be more than {T0_BEFORE_MAX.days} days before the opening, which was on "
+            f"{state.opened_at:%Y-%m-%d at %H:%M} UTC; look at the date."
+        )
     if command.t0 == state.t0:
         return []
     moved = ce.T0Corrected(at=now, by=command.by, why=command.why, t0=command.t0, was=state.t0)

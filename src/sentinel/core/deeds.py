@@ -18,6 +18,7 @@ TEXT_MAX_CHARS: Final = 300
 # What is worth telling a customer, and in which words of whoever did it.
 TOLD: Final[dict[type[e.Happened], Callable[[Any], str]]] = {
     e.Acknowledged: lambda _event: "",
+    e.HandedBack: lambda event: event.why,
     e.Noted: lambda event: event.text,
     e.Pended: lambda event: event.ask,
     e.Resumed: lambda event: event.text,

@@ -73,7 +73,7 @@ def explained_by(cause: Incident, incidents: Iterable[Incident]) -> list[Inciden
     return [
         state
         for state in incidents
-        if state.active and state.kind == "incident" and cause.service in state.plan.depends_on and state.failing()
+        if state.active and state.kind == "incident" and cause.service in state.plan.depends_on and state.fails
     ][:NOTED_MAX]
 
 
@@ -93,7 +93,10 @@ def _explains(state: Incident) -> bool:
         state.active
         and state.kind == "incident"
         and state.level >= EXPLAINS_FROM
-        and any(signal.service == state.service and signal.source in SEEN_BY for signal in state.failing())
+        and any(
+            one.failing and one.signal.service == state.service and one.signal.source in SEEN_BY
+            for one in state.signals.values()
+        )
     )
 
 

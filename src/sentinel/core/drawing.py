@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from sentinel.core import commands as c
+from sentinel.core import handing
 from sentinel.core.incident import ALLOWED
 from sentinel.core.model import Phase
 
@@ -17,9 +18,13 @@ LEADS_TO: Final[dict[type[c.Command], Phase]] = {
     c.Reopen: "open",
     c.Close: "closed",
     c.Merge: "merged",
+    handing.HandBack: "open",
 }
-# An acknowledgement changes the phase only of what nobody has.
-ONLY_FROM: Final[dict[type[c.Command], frozenset[Phase]]] = {c.Acknowledge: frozenset({"open"})}
+# An acknowledgement changes the phase only of what nobody has, and only what somebody has is handed back.
+ONLY_FROM: Final[dict[type[c.Command], frozenset[Phase]]] = {
+    c.Acknowledge: frozenset({"open"}),
+    handing.HandBack: frozenset({"acknowledged", "in_progress", "pending"}),
+}
 PHASES: Final[tuple[Phase, ...]] = get_args(Phase)
 
 

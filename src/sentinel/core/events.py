@@ -16,6 +16,7 @@ import msgspec
 from sentinel.core.cause_events import ChangeLinked
 from sentinel.core.crisis_events import CrisisEvent
 from sentinel.core.deadlines import Deadline
+from sentinel.core.handing_events import Assigned, HandedBack, HandingEvent
 from sentinel.core.happened import Happened
 from sentinel.core.known_error import KnownError
 from sentinel.core.life_events import (
@@ -44,6 +45,7 @@ from sentinel.core.sla import ClockName
 __all__ = [
     "Absorbed",
     "Acknowledged",
+    "Assigned",
     "Bounced",
     "Cascaded",
     "ChangeLinked",
@@ -53,6 +55,7 @@ __all__ = [
     "Event",
     "Exhausted",
     "Flapped",
+    "HandedBack",
     "Happened",
     "Held",
     "HoursChanged",
@@ -180,10 +183,11 @@ class Acknowledged(Happened, frozen=True, kw_only=True, tag="acknowledged"):
 
 
 class Noted(Happened, frozen=True, kw_only=True, tag="noted"):
-    """A person added to the timeline."""
+    """A person added to the timeline; ``source`` says where it stood before: ``redmine:22/15``."""
 
     by: str
     text: str
+    source: str = ""
 
 
 class Held(Happened, frozen=True, kw_only=True, tag="held"):
@@ -272,11 +276,13 @@ class Exhausted(Happened, frozen=True, kw_only=True, tag="exhausted"):
 
 
 class TicketLinked(Happened, frozen=True, kw_only=True, tag="ticket-linked"):
-    """The ticket back-end named its ticket."""
+    """The ticket back-end named its ticket, and how it was left or seen there: whose, and in which state."""
 
     backend: str
     reference: str
     url: str = ""
+    state: str = ""
+    assignee: str = ""
 
 
 Event = (
@@ -317,6 +323,7 @@ Event = (
     | RequestEvent
     | ChangeLinked
     | Bounced
+    | HandingEvent
 )
 
 

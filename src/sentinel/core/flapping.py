@@ -13,13 +13,13 @@ from sentinel.core.state import Incident
 RESTED = "nothing has failed or recovered any more for long enough"
 
 
-def begins(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
-    """Mark an incident as flapping, when the last changes of one of its targets came too close together.
+def begins(state: Incident, key: str, now: datetime, directory: Directory) -> list[e.Event]:
+    """Mark an incident as flapping, when the last changes of the target that just changed came too close together.
 
     Many targets that fail once, together, are an outage: each counts for itself.
     """
     plan = state.plan
-    if state.flapping or not plan.flap_changes or not any(_flaps(one.changes, plan) for one in state.signals.values()):
+    if state.flapping or not plan.flap_changes or not _flaps(state.signals[key].changes, plan):
         return []
     return [told(e.Flapped(at=now, on=True, changes=plan.flap_changes), quietly(state, directory))]
 

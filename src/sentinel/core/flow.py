@@ -16,7 +16,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What a channel that reaches people may carry; ``total`` never keeps a critical page back."""
+    """What a channel that reaches people may carry; ``total`` never keeps a critical page back.
 
-    per_person: Rate | None = None
-    total: Rate | None = None
+    Each of several rates holds: so many an hour, and so many a day.
+    """
+
+    per_person: tuple[Rate, ...] = ()
+    total: tuple[Rate, ...] = ()

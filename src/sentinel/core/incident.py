@@ -25,6 +25,7 @@ from sentinel.core import (
     depending,
     escalation,
     flapping,
+    handing,
     ladder,
     merging,
     outage,
@@ -35,6 +36,7 @@ from sentinel.core import (
     review,
     routing,
     waiting,
+    waking,
     watching,
 )
 from sentinel.core import commands as c
@@ -80,6 +82,7 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
     c.LinkTicket: ANY,
     c.Tick: ANY,
     **dict.fromkeys(requests.DECISIONS, WORKING),
+    **dict.fromkeys(handing.DECISIONS, WORKING),
     **dict.fromkeys(review.DECISIONS, ANY),
     **dict.fromkeys(causes.DECISIONS, ANY),
     **dict.fromkeys(crisis.DECISIONS, ANY),  # A crisis says itself what it allows when.
@@ -99,6 +102,7 @@ TIMED: frozenset[type[c.Command]] = frozenset(
         c.Report,
         c.Merge,
         *requests.DECISIONS,
+        *handing.DECISIONS,
     }
 )
 
@@ -185,6 +189,11 @@ def react(state: Incident, event: e.Event) -> list[Effect]:
 
 def wake_at(state: Incident) -> datetime | None:
     """Return the moment at which time alone brings something, or nothing."""
+    known = waking.known(state)
+    return known if known is not waking.UNKNOWN else waking.keep(state, _wake_at(state))
+
+
+def _wake_at(state: Incident) -> datetime | None:
     if state.finished:
         return None
     first: datetime | None = None
@@ -204,11 +213,15 @@ def _report(state: Incident, command: c.Report, now: datetime, directory: Direct
         asks = command.requester if not state.requester else ""
         starts = restoring.joining(state, signal, now)
         joined = e.SignalJoined(at=now, signal=signal, requester=asks, starts=starts, **depending.brought(command))
-        asked = asking(evolve(state, joined), directory) if asks else ()
-        decided.append(told(joined, (*asked, *depending.hearing(state, evolve(state, joined), command, directory))))
-        decided += flapping.begins(fold(state, decided), now, directory)
-        decided += restoring.damaged(fold(state, decided), now, directory)
-    state = fold(state, decided)
+        after = evolve(state, joined)
+        asked = asking(after, directory) if asks else ()
+        if pages := (*asked, *depending.hearing(state, after, command, directory)):
+            joined = told(joined, pages)
+            after = evolve(state, joined)
+        flapped = flapping.begins(after, signal.key, now, directory)
+        damaged = restoring.damaged(fold(after, flapped), now, directory)
+        decided = [joined, *flapped, *damaged]
+        state = fold(after, (*flapped, *damaged))
     raised = categories.raised(state, command.verdict, command.plan, now, directory)
     return [*decided, *raised, *categories.climbed(state, raised, now, directory)]
 
@@ -217,7 +230,7 @@ def _failing_again(state: Incident, command: c.Report, now: datetime, directory:
     signal = command.signal
     reopened = e.Reopened(at=now, by="", why=signal.detail or signal.title, signal=signal)
     reopened = _reopening(state, reopened, directory)
-    decided: list[e.Event] = [reopened, *flapping.begins(evolve(state, reopened), now, directory)]
+    decided: list[e.Event] = [reopened, *flapping.begins(evolve(state, reopened), signal.key, now, directory)]
     decided += restoring.damaged(fold(state, decided), now, directory)
     state = fold(state, decided)
     raised = categories.raised(state, command.verdict, command.plan, now, directory)
@@ -232,9 +245,10 @@ def _recover(state: Incident, command: c.Recover, now: datetime, directory: Dire
     cleared: list[e.Event] = [e.SignalCleared(at=now, key=command.key, text=command.text)]
     after = fold(state, cleared)
     if after.active:
-        cleared += flapping.begins(after, now, directory)
-        after = fold(state, cleared)
-    if after.failing() or after.held_by or after.flapping or not after.active:
+        flapped = flapping.begins(after, command.key, now, directory)
+        cleared += flapped
+        after = fold(after, flapped)
+    if after.fails or after.held_by or after.flapping or not after.active:
         return cleared
     resolved = e.Resolved(at=now, by="", text=command.text, close_by=command.close_by, automatic=True)
     return [*cleared, *_resolved(after, resolved, directory)]
@@ -272,7 +286,7 @@ def _hold(state: Incident, command: c.Hold, now: datetime, directory: Directory)
     if bool(state.held_by) == command.on:
         return []
     held = told(e.Held(at=now, by=command.by, on=command.on), asking(state, directory), command.by)
-    if command.on or command.close_by is None or state.failing() or state.flapping:
+    if command.on or command.close_by is None or state.fails or state.flapping:
         return [held]
     text = "nothing fails any more, and nobody holds it open"
     resolved = e.Resolved(at=now, by="", text=text, close_by=command.close_by, automatic=True)
@@ -314,6 +328,8 @@ def _tick(state: Incident, _command: c.Tick, now: datetime, directory: Directory
 
 def _late(state: Incident, now: datetime, directory: Directory, *, climbs: bool = False) -> list[e.Event]:
     """Say what has become late by now; only while nobody acts does that call the next level (rule ESC-1)."""
+    if not state.over and ((at := wake_at(state)) is None or now < at):
+        return []  # What becomes late wakes it.
     decided = clocks.tell_due(state, now, directory, climbs=climbs)
     decided += outage.tell_due(fold(state, decided), now, directory)
     return [*decided, *chronogram.tell_late(fold(state, decided), now, directory)]
@@ -322,7 +338,7 @@ def _late(state: Incident, now: datetime, directory: Directory, *, climbs: bool 
 def _rest(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
     """Let a flapping incident come to rest; one of which nothing fails any more is over then."""
     rested = flapping.rests(state, now)
-    if not rested or state.failing() or state.held_by or not state.active or directory.terms is None:
+    if not rested or state.fails or state.held_by or not state.active or directory.terms is None:
         return rested
     close_by = directory.terms.close_by(now)
     resolved = e.Resolved(at=now, by="", text=flapping.RESTED, close_by=close_by, automatic=True)
@@ -354,6 +370,7 @@ DECISIONS: dict[type[c.Command], Callable[[Incident, Any, datetime, Directory], 
     **categories.DECISIONS,
     **problems.DECISIONS,
     **requests.DECISIONS,
+    **handing.DECISIONS,
     **crisis.DECISIONS,
     **watching.DECISIONS,
     **causes.DECISIONS,

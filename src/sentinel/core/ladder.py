@@ -55,10 +55,10 @@ def asked(step: Step, state: Incident) -> bool:
 def still_wanted(sent: Sent, state: Incident) -> bool:
     """Tell whether a message on its way still serves: a page as its step does, an alarm until there is none."""
     match sent.kind:
-        case "page" if sent.step < 0:
-            return state.phase == "open"
         case "page" if sent.forced:
             return state.active
+        case "page" if sent.step < 0:
+            return state.phase == "open"
         case "page":
             return wanted(state.plan.ladder[sent.step], state)
         case "alarm":

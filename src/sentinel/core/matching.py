@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 import msgspec
+
+# From here on a silence hides so much that it must say why (threat T29).
+WIDE_TARGETS: Final = 20
+LONG: Final = timedelta(hours=8)
 
 # Tells whether the whole of a text fits a regular expression: the core is handed one that takes linear time.
 Fits = Callable[[str, str], bool]
@@ -52,10 +56,19 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     comment: str
     updated_at: datetime | None = None
     origin: str = ""  # The entry of the configuration that makes it again and again.
+    ended_by: str = ""  # Who ended it before its time.
+
+    def fits(self, labels: Mapping[str, str], fits: Fits = without_patterns) -> bool:
+        """Tell whether it speaks of a signal with these labels, at whatever moment."""
+        return all(matcher.holds(labels, fits) for matcher in self.matchers)
+
+    def needs_reason(self, targets: int) -> bool:
+        """Tell whether it must say why, given how many targets it speaks of: it is long or wide (threat T29)."""
+        return targets >= WIDE_TARGETS or self.ends_at - self.starts_at > LONG
 
     def covers(self, labels: Mapping[str, str], now: datetime, fits: Fits = without_patterns) -> bool:
         """Tell whether a signal with these labels is silenced at that moment."""
-        return self.starts_at <= now < self.ends_at and all(matcher.holds(labels, fits) for matcher in self.matchers)
+        return self.starts_at <= now < self.ends_at and self.fits(labels, fits)
 
 
 def written(text: str) -> Matcher:

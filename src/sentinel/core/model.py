@@ -26,6 +26,8 @@ Language = Literal["fr", "en"]
 WaitsOn = Literal["customer", "third_party"]
 Path = Literal["immediate", "receipt"]
 Major = Literal["", "propose", "auto"]
+# What somebody may do: `core/access.py` says what each gives.
+Role = Literal["viewer", "operator", "incident_manager", "delivery_manager", "administrator", "customer"]
 Source = Literal["probe", "person", "alert", "mail", "sms", "phone"]
 During = Literal["always", "inside", "outside", "otherwise"]
 
@@ -199,7 +201,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Someone Sentinel can reach. ``addresses`` maps the kind of an address (``email``, ``mobile``) to it.
+    """Someone Sentinel can reach. ``addresses`` maps the kind of an address (``email``, ``mobile``, ``ntfy``) to it.
 
     ``by`` is the person's own choice and order of channels (rule DSP-1); empty means all that fit.
     """
@@ -211,7 +213,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "Europe/Paris"
     by: tuple[str, ...] = ()
     side: Literal["provider", "customer", "partner"] = "provider"
-    role: Literal["viewer", "operator", "admin"] = "operator"
+    role: Role = "operator"
+    customer: str = ""
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,8 +224,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    address: Literal["email", "mobile", ""]
+    address: Literal["email", "mobile", "ntfy", ""]
     fallback: str = ""
+    providers: tuple[str, ...] = ()
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
@@ -237,7 +241,8 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
 
     ``moment`` is when somebody is to be told, which says who of a rota is; without one it is nobody. ``terms`` is what
     was agreed about time; without them there are no targets and no reminders. ``avoided`` are channels that cannot be
-    trusted for what is told now, because what is told is that they fail (rule DSP-5).
+    trusted for what is told now, because what is told is that they fail (rule DSP-5); ``lowered`` are the kinds of
+    address of a person that lately took nothing.
     """
 
     people: dict[str, Person]
@@ -248,6 +253,7 @@ class Directory(msgspec.Struct, frozen=True, kw_only=True):
     moment: datetime | None = None
     terms: Terms | None = None
     avoided: frozenset[str] = frozenset()
+    lowered: dict[str, frozenset[str]] = {}
 
 
 class Refused(Exception):  # noqa: N818  a refusal is an answer, not a fault

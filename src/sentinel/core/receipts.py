@@ -33,10 +33,23 @@ def accept(state: Incident, command: c.Accept, now: datetime, _directory: Direct
 def link(state: Incident, command: c.LinkTicket, now: datetime, _directory: Directory) -> list[e.Event]:
     """Write down how the ticket back-end calls its ticket."""
     mirrored = command.backend in state.plan.mirrors
-    known = state.mirrored.get(command.backend) == command.reference if mirrored else False
-    if known or (not mirrored and (state.ticket, state.ticket_url) == (command.reference, command.url)):
+    if mirrored:
+        named = state.mirrored.get(command.backend) == command.reference
+    else:
+        named = (state.ticket, state.ticket_url) == (command.reference, command.url)
+    seen = not command.state or state.there.get(command.backend) == (command.state, command.assignee)
+    if named and seen:
         return []
-    return [e.TicketLinked(at=now, backend=command.backend, reference=command.reference, url=command.url)]
+    return [
+        e.TicketLinked(
+            at=now,
+            backend=command.backend,
+            reference=command.reference,
+            url=command.url,
+            state=command.state,
+            assignee=command.assignee,
+        )
+    ]
 
 
 DECISIONS: dict[type[c.Command], Any] = {c.Accept: accept, c.Fail: escalation.fail, c.LinkTicket: link}

@@ -41,9 +41,11 @@ def standing(state: Incident) -> tuple[Deadline, ...]:
 
 def damaged(state: Incident, now: datetime, directory: Directory) -> list[e.Event]:
     """Say, once, that data is damaged of which none may be."""
+    if not state.plan.integrity_kept or state.integrity_lost_at is not None:
+        return []
     label, value = CHECKED
     found = [signal for signal in state.failing() if signal.labels.get(label) == value]
-    if not found or not state.plan.integrity_kept or state.integrity_lost_at is not None:
+    if not found:
         return []
     first = min(found, key=lambda signal: signal.since)
     pages = (*by_mail(state.plan.manager, directory), *listeners(state, "sla_breach", directory))

@@ -69,7 +69,10 @@ DECISIONS = (
     e.Cascaded,
     e.ProblemJudged,
 )
-DEEDS = (e.Acknowledged, e.Noted, e.Pended, e.Resumed, e.WorkaroundProposed, e.Resolved, e.Reopened, ce.StepDone)
+DEEDS = (
+    *(e.Acknowledged, e.HandedBack, e.Assigned, e.Noted, e.Pended, e.Resumed, e.WorkaroundProposed),
+    *(e.Resolved, e.Reopened, ce.StepDone),
+)
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -34,6 +34,8 @@ def sent_by(event: e.Event, page: Page, sequence: int, requester: str, failed: S
     match event:
         case e.Escalated() if page in event.tell:
             return Sent(page.person, page.channel, "page", sequence, event.step, forced=event.forced)
+        case e.Assigned() if page.person == event.to:
+            return Sent(page.person, page.channel, "page", sequence, forced=True)
         case e.Exhausted():
             return Sent(page.person, page.channel, "page", sequence)
         case e.Opened() | e.Raised() | e.Cascaded() | e.Reopened() if page.person != requester:

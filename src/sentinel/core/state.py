@@ -63,7 +63,7 @@ class Sent(msgspec.Struct, frozen=True):
         return self.fate in {"waiting", "failing"}
 
 
-class Incident(msgspec.Struct, frozen=True, kw_only=True):
+class Incident(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An incident as it is now. Built by ``evolve`` only; kept as a snapshot beside its events.
 
     ``taken`` counts how often each step of the ladder was taken since ``ladder_at``. ``sent`` forgets the messages of
@@ -73,7 +73,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ``pauses`` the times it was pending. ``overruled_…`` is what the rules said
     when a person said otherwise: only more than that raises it again. ``changes`` are the last moments at which a
     signal came or went. ``watch`` is which ladder is in force, once hours were looked at; ``level_at`` is since when it
-    has been open at this level. ``mirrored`` holds its tickets in other back-ends, by their names.
+    has been open at this level. ``mirrored`` holds its tickets in other back-ends, by their names; ``there`` in which
+    state, and whose, each ticket was when it was last left or seen.
     """
 
     number: str
@@ -104,6 +105,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     held_by: str = ""
     acknowledged_by: str = ""
     acknowledged_at: datetime | None = None
+    assigned_to: str = ""
     resolved_by: str = ""
     resolved_at: datetime | None = None
     resolution: str = ""
@@ -113,6 +115,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     ticket: str = ""
     ticket_url: str = ""
     mirrored: dict[str, str] = {}
+    there: dict[str, tuple[str, str]] = {}
     clocks: dict[str, ClockState] = {}
     lapsed: dict[str, ClockState] = {}
     pauses: tuple[Period, ...] = ()
@@ -154,6 +157,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     def failing(self) -> tuple[Signal, ...]:
         """Return the signals that still hold."""
         return tuple(standing.signal for standing in self.signals.values() if standing.failing)
+
+    @property
+    def fails(self) -> bool:
+        """Tell whether a signal still holds."""
+        return any(standing.failing for standing in self.signals.values())
 
     @property
     def active(self) -> bool:

@@ -69,7 +69,7 @@ def note(state: Incident, command: c.Note, now: datetime, directory: Directory) 
     if not command.text.strip():
         raise Refused("A note needs a text.")
     asked = () if command.quiet else asking(state, directory)
-    noted: e.Event = told(e.Noted(at=now, by=command.by, text=command.text), asked, command.by)
+    noted: e.Event = told(e.Noted(at=now, by=command.by, text=command.text, source=command.source), asked, command.by)
     replies = any(person.id == command.by for person in audience.people(state.remind, directory))
     if state.phase != "pending" or not replies:
         return [noted]

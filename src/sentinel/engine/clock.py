@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Clock(Protocol):
@@ -38,11 +38,16 @@ def since_start() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+# A machine that shows an earlier year was started without a clock that keeps the time, and has not been told it yet.
+EARLIEST: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
 class SteadyClock:
     """The machine's clock without its jumps: what is timed must be told neither early nor late (invariants I4, I13).
 
     It runs as the clock that never jumps does, and is kept by ``follow`` to what the machine shows. ``wall`` and
-    ``steady`` give seconds, of the day's time since 1970 and of the time since the machine was started.
+    ``steady`` give seconds, of the day's time since 1970 and of the time since the machine was started. As long as the
+    machine's clock was never set the time goes on from ``resume_at``, when something was last written down.
     """
 
     def __init__(
@@ -50,14 +55,20 @@ class SteadyClock:
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = since_start,
         monotonic: Callable[[], float] = time.monotonic,
+        resume_at: datetime | None = None,
     ) -> None:
         self._wall, self._steady = wall, steady
         self.monotonic = monotonic
-        self._ahead_s = self._wall() - self._steady()
+        begin_s = max(EARLIEST, resume_at or EARLIEST).timestamp() if self.unset() else self._wall()
+        self._ahead_s = begin_s - self._steady()
 
     def now(self) -> datetime:
         """Return the present moment, as far as the machine's clock is followed."""
         return datetime.fromtimestamp(self._ahead_s + self._steady(), UTC)
+
+    def unset(self) -> bool:
+        """Tell whether the machine's clock shows a time that cannot be: nobody has set it since the start."""
+        return self._wall() < EARLIEST.timestamp()
 
     def jumped_s(self) -> float:
         """Return by how many seconds the machine's clock is ahead of this one; below zero when it is behind."""

@@ -1,7 +1,7 @@
 """Keeps the steady clock to the host's, but follows no jump while something is timed that it would make late or early.
 
 A jump may be a mistake or the end of one. As long as an incident waits for its next step the time goes on as it did;
-then, or after a day, the host is believed.
+then, or after a day, the host is believed. A clock that was never set is not.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class ClockWatch:
         self._clock = clock
         self._timed = timed
         self._held_since: float | None = None
+        self.unset = False
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -36,6 +37,15 @@ class ClockWatch:
 
     def look(self) -> None:
         """Follow the host's clock, unless it has jumped and something is timed."""
+        if self._clock.unset() is not self.unset:
+            self.unset = not self.unset
+            by_s = round(self._clock.jumped_s(), 1)
+            if self.unset:
+                log.error("the clock of the host was never set; time goes on from what was last written", by_s=by_s)
+            else:
+                log.warning("the clock of the host has been set", by_s=by_s)
+        if self.unset:
+            return
         jumped_s, now = self._clock.jumped_s(), self._clock.monotonic()
         if abs(jumped_s) <= JUMP_S:
             if self._held_since is not None:
@@ -51,7 +61,7 @@ class ClockWatch:
 
     def held_s(self) -> float:
         """Return by how much the host's clock has jumped without being followed."""
-        return self._clock.jumped_s() if self._held_since is not None else 0.0
+        return self._clock.jumped_s() if self.unset or self._held_since is not None else 0.0
 
     def _follow(self) -> None:
         self._clock.follow()

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from sentinel.core import commands as c
 from sentinel.core import incident
+from sentinel.core.alerts import Alert
 from sentinel.core.correlate import Index
 from sentinel.core.events import Event, Merged, Opened
 from sentinel.core.known_error import KnownError
@@ -132,21 +133,42 @@ class Desk(Lookup):
         last = await self.quieting.last_of(verdict)
         if last:
             await self._fetch(last)
+        return await self._ask(lambda draft: self._reported(draft, command, last))
 
+    async def take_alerts(
+        self, reports: Sequence[tuple[Alert, c.Report]], others: Sequence[Alert] = ()
+    ) -> list[Incident | BaseException | None]:
+        """Take what several alerts report, each written together with it, and other alerts as they are now.
+
+        Return for each report the incident, or why there is none, and then whether the others are on disk.
+        """
+        jobs = [self._alert_job(alert, command) for alert, command in reports]
+        jobs.append(lambda draft: draft.alerts.extend(others))
+        answers = [await self._hand_in(job) for job in jobs]
+        came: list[Incident | BaseException | None] = await asyncio.gather(*answers, return_exceptions=True)
+        return came
+
+    def _alert_job(self, alert: Alert, command: c.Report) -> Callable[[Draft], Any]:
         def job(draft: Draft) -> Incident:
-            now = self._clock.now()
-            found = self._index.explaining(signal.key, verdict.dedup, draft.states, now, self.policy.reopen_within)
-            if found:
-                return draft.apply(found, command, now)
-            taken = placing.taken_in(draft, self._index, command, now)
-            taken = taken or self.quieting.keep(draft, self._find(draft, last), command, now)
-            if taken:
-                return taken
-            known = self.known(verdict.dedup) if verdict.kind == "incident" else None
-            opened = draft.open(replace(command, past=self._past(verdict.dedup, now), known=known), now)
-            return placing.explain(draft, self._index, opened, now)
+            draft.alerts.append(alert)
+            return self._reported(draft, command)
 
-        return await self._ask(job)
+        return job
+
+    def _reported(self, draft: Draft, command: c.Report, last: str = "") -> Incident:
+        """Let a report join the incident that it belongs to, or open one."""
+        now, verdict, policy = self._clock.now(), command.verdict, self.policy
+        key, dedup = command.signal.key, verdict.dedup
+        found = self._index.explaining(key, dedup, draft.states, now, policy.reopen_within)
+        if found:
+            return draft.apply(found, command, now)
+        taken = placing.taken_in(draft, self._index, command, now)
+        taken = taken or self.quieting.keep(draft, self._find(draft, last), command, now)
+        if taken:
+            return taken
+        known = self.known(dedup) if verdict.kind == "incident" else None
+        opened = draft.open(replace(command, past=self._past(dedup, now), known=known), now)
+        return placing.explain(draft, self._index, opened, now)
 
     async def recover(self, key: str, text: str) -> Incident | None:
         """Take the news that what a signal reported is over; nothing when no incident holds it."""
@@ -259,9 +281,12 @@ class Desk(Lookup):
     # How it is done ---------------------------------------------------------------------------------------------
 
     async def _ask(self, job: Callable[[Draft], T]) -> T:
+        return await (await self._hand_in(job))
+
+    async def _hand_in(self, job: Callable[[Draft], T]) -> asyncio.Future[T]:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         await self._jobs.put((job, answer))
-        return await answer
+        return answer
 
     def _past(self, dedup: str, now: datetime) -> int:
         """Return how many incidents a fault had lately (rule LIF-8)."""
@@ -348,7 +373,7 @@ class Desk(Lookup):
         return decided
 
     async def _commit(self, draft: Draft) -> None:
-        if draft.happened or draft.settlements:
+        if not draft.empty:
             await asyncio.get_running_loop().run_in_executor(self._writer, self._store.commit, draft.write())
             self._refused = None
         self._take_in(draft)

@@ -9,6 +9,8 @@ import msgspec
 
 from sentinel.core import commands as c
 from sentinel.core import incident
+from sentinel.core.alerts import Alert
+from sentinel.core.correlate import Drafted
 from sentinel.core.effects import Notify, PutTicket, Withdraw
 from sentinel.core.events import Event
 from sentinel.core.model import Directory, Plan, Verdict
@@ -43,7 +45,8 @@ class Draft:
         self._policy = policy
         self._envelope = envelope
         self.last_number = last_number
-        self.states: dict[str, Incident] = {}
+        self.states = Drafted()
+        self.alerts: list[Alert] = []
         self.happened: list[tuple[Incident, Event]] = []
         self.settlements: list[Settlement] = []
         self._outbox: dict[str, OutboxRow] = {}
@@ -66,6 +69,7 @@ class Draft:
         return self._take(state, decided, now) if decided else state
 
     def _take(self, state: Incident | None, decided: Sequence[Event], now: datetime) -> Incident:
+        before = state
         # After the clock was set back events keep the time the incident has seen; what is owed is due now all the same.
         for event in decided:
             state = incident.evolve(state, event)
@@ -79,7 +83,7 @@ class Draft:
                     case PutTicket(backend=backend):
                         self._owe_ticket(state, backend, now)
         assert state is not None, "a decision holds at least one event"
-        self.states[state.number] = state
+        self.states.put(state, before)
         return state
 
     def _owe(self, state: Incident, notify: Notify, now: datetime) -> None:
@@ -123,7 +127,13 @@ class Draft:
             outbox=list(self._outbox.values()),
             withdrawn=self._withdrawn,
             settlements=self.settlements,
+            alerts=self.alerts,
         )
+
+    @property
+    def empty(self) -> bool:
+        """Tell whether there is nothing to write."""
+        return not (self.happened or self.settlements or self.alerts)
 
     def rows(self) -> list[tuple[Incident, OutboxRow]]:
         """Return what the draft owes and for which incident, for the case that it cannot be written."""

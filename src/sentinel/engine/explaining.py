@@ -30,6 +30,11 @@ class Explaining:
         for key, labels in failing.items():
             self._standing.put(key, labels)
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether nothing can explain anything: no rule says so."""
+        return not self._standing.rules
+
     def put(self, key: str, labels: Mapping[str, str]) -> None:
         """Take a signal that fails."""
         if self._standing.rules:

@@ -20,10 +20,11 @@ from msgspec.structs import replace
 
 from sentinel.channels.base import Message, Undelivered
 from sentinel.core import commands as c
+from sentinel.core.model import Refused
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.outbox import Lane, Outbox
-from sentinel.engine.storm import Storms
+from sentinel.engine.storm import ELSEWHERE_AFTER, Storms
 from sentinel.engine.tries import Receipt, settlement
 from sentinel.engine.unrecorded import LEVEL_CRITICAL
 from sentinel.store.base import OutboxRow, Settlement, StoreUnavailable
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 TOGETHER_MAX: Final = 200  # Messages of a digest that are written in one go, so that others come between.
 
+USED_UP: Final = "budget used up"
 AT_ONCE_MAX: Final = 4  # Digests of a channel that are in memory at a time.
 
 
@@ -107,11 +109,19 @@ class Gathering:
         self._desk = desk
         self._clock = clock
         self._storms = storms
+        self.limited: Callable[[str], None] = lambda _channel: None
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE_MAX))
 
     async def put_off(self, rows: Sequence[tuple[OutboxRow, datetime]]) -> None:
-        """Let messages wait for the digest of their lane; when the store takes nothing they are looked at again."""
+        """Let messages wait for the digest of their lane; when the store takes nothing they are looked at again.
+
+        Whose budget leaves no digest for a while is told another way meanwhile, once for each message.
+        """
         now = self._clock.now()
+        far = [(row, at) for row, at in rows if row.tries == 0 and at - now > ELSEWHERE_AFTER]
+        rows = [one for one in rows if one not in far]
+        for row, at in far:
+            await self._elsewhere(row, at)
         settled = [replace(settlement(row, "pending", row.tries, now, error=row.error), due_at=at) for row, at in rows]
         try:
             await self._desk.settle(*settled)
@@ -119,6 +129,20 @@ class Gathering:
             log.warning("not gathered", messages=len(rows), why=str(error))
             for row, _ in rows:
                 self._storms.hold((row.person, row.channel), now)
+
+    async def _elsewhere(self, row: OutboxRow, at: datetime) -> None:
+        """Have the core try another way, and let the message wait for its digest all the same: never silence."""
+        now = self._clock.now()
+        waits = replace(settlement(row, "pending", row.tries + 1, now, error=USED_UP), due_at=at)
+        try:
+            await self._desk.order(row.incident, c.Fail(message=row.id, why=USED_UP, final=False), waits)
+        except Refused:  # The incident is gone; the row comes to rest with its digest.
+            await self.put_off([(replace(row, tries=row.tries + 1), at)])
+        except StoreUnavailable as error:
+            log.warning("not sent another way yet", message=row.id, why=str(error))
+            self._storms.hold((row.person, row.channel), now)
+        else:
+            self.limited(row.channel)
 
     async def carry(self, lane: Lane, digests: Digests, post: Post) -> None:
         """Send what is gathered for a lane, and write down what came of it."""

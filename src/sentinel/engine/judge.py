@@ -23,7 +23,7 @@ from sentinel.engine import doubt
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.explaining import Explaining
-from sentinel.engine.live import Live, Row
+from sentinel.engine.live import Live, Row, labels_of
 from sentinel.engine.patterns import fits
 from sentinel.probes.plan import shown
 from sentinel.rules import Rule
@@ -72,6 +72,8 @@ class Judge:
         self.suppressed: Callable[[str], None] = lambda _reason: None
         self.bug: Callable[[str], None] = lambda _where: None
         self._saying: dict[str, asyncio.Task[None]] = {}
+        self._deciding = rules.Deciding((), ())
+        self._decides_by: Rulebook | None = None
 
     def take(self, row: Row, result: Result) -> None:
         """Judge one result of a target."""
@@ -113,13 +115,21 @@ class Judge:
             Refused: it is a request without the date it needs (rule CLS-9).
         """
         book = self.rulebook
+        deciding = self.deciding() if facts.source == "alert" else None
         facts = replace(
             facts,
-            open=book.open_at(self._clock.now()),
+            open=book.open_at(self._clock.now()) if deciding is None or deciding.asks_hours else (),
             priorities=book.priorities.get(facts.service, PRIORITIES),
         )
-        asked = (*book.for_alerts, *book.rules) if facts.source == "alert" else book.rules
-        return rules.classify(facts, asked, book.group_by)
+        return deciding.classify(facts) if deciding else rules.classify(facts, book.rules, book.group_by)
+
+    def deciding(self) -> rules.Deciding:
+        """Return what the rules of now say of alerts."""
+        if self._decides_by is not self.rulebook:
+            self._decides_by = self.rulebook
+            asked = (*self.rulebook.for_alerts, *self.rulebook.rules)
+            self._deciding = rules.Deciding(asked, self.rulebook.group_by)
+        return self._deciding
 
     def words(self, label: str) -> tuple[str, ...]:
         """Return the values that rules ask a label for."""
@@ -155,7 +165,7 @@ class Judge:
             return
         if row.muted:
             self.suppressed(row.muted)
-            if (explanation := self.explaining.explains(row.key, _labels(row))) is not None:
+            if (explanation := self.explaining.explains(row.key, labels_of(row))) is not None:
                 text = f"{row.plan.title or row.plan.name} ({shown(row.target)}): {result.detail or result.reason}"
                 self._say(row, lambda: self.explaining.note(row.key, text, explanation), failing=True)
             return
@@ -229,7 +239,7 @@ class Judge:
             return "maintenance"
         if not (self.silences or row.track.failing):  # As nearly always; this is asked after every run.
             return ""
-        labels = _labels(row)
+        labels = labels_of(row)
         if any_covers(self.silences, labels, self._clock.now()):
             return "silence"
         return "inhibition" if row.track.failing and self.explaining.explains(row.key, labels) else ""
@@ -237,13 +247,13 @@ class Judge:
     def _stands(self, row: Row) -> None:
         """Keep whether a target fails, for what it may explain."""
         if row.track.failing:
-            self.explaining.put(row.key, _labels(row))
+            self.explaining.put(row.key, labels_of(row))
         else:
             self.explaining.drop(row.key)
 
     def failing(self) -> dict[str, dict[str, str]]:
         """Return the labels of every target that is believed to fail, by the key of its signal."""
-        return {row.key: _labels(row) for row in self._live.rows() if row.track.failing and not row.plan.paused}
+        return {row.key: labels_of(row) for row in self._live.rows() if row.track.failing and not row.plan.paused}
 
     async def stop(self) -> None:
         """End what is still being said; it will be said again after the next start."""
@@ -255,11 +265,6 @@ class Judge:
 def any_covers(silences: Iterable[Silence], labels: dict[str, str], now: datetime) -> bool:
     """Tell whether one of the silences covers these labels at that moment."""
     return any(silence.covers(labels, now, fits) for silence in silences)
-
-
-def _labels(row: Row) -> dict[str, str]:
-    """Return the labels by which a target is silenced or explained."""
-    return {**row.plan.labels, "probe": row.plan.name, "target": row.target, "service": row.plan.service}
 
 
 def _about(row: Row, result: Result) -> dict[str, object]:

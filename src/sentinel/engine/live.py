@@ -101,6 +101,10 @@ class Live:
         """Return the targets of a probe."""
         return self._by_probe.get(probe, [])
 
+    def probes(self) -> Iterator[list[Row]]:
+        """Yield the targets of each probe, in the order of the configuration; they are not to be changed."""
+        yield from self._by_probe.values()
+
     def failing(self, probe: str) -> int:
         """Return how many targets of a probe are believed to fail."""
         return sum(row.track.failing for row in self.of(probe))
@@ -124,17 +128,21 @@ class Live:
         """Return the unix time of each target's last run."""
         return {key: row.last.at.timestamp() for key, row in self._rows.items() if row.last is not None}
 
-    def stale(self, now: datetime, slack_s: float = 60.0) -> list[Row]:
-        """Return targets whose last run is longer ago than their interval, their time limits and some slack."""
-        return [row for row in self._rows.values() if _is_stale(row, now, slack_s)]
-
     async def find_stale(self, now: datetime, slack_s: float = 60.0) -> list[Row]:
-        """Return what ``stale`` does, with turns for others in between."""
+        """Return targets whose last run is longer ago than their interval, their time limits and some slack.
+
+        Others have their turns in between.
+        """
         found: list[Row] = []
         for rows in self.slices():
             found += [row for row in rows if _is_stale(row, now, slack_s)]
             await asyncio.sleep(0)
         return found
+
+
+def labels_of(row: Row) -> dict[str, str]:
+    """Return the labels by which a target is silenced or explained."""
+    return {**row.plan.labels, "probe": row.plan.name, "target": row.target, "service": row.plan.service}
 
 
 def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:

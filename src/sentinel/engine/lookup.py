@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sentinel.core.correlate import Index
+from sentinel.core.correlate import NOTHING, Index
 from sentinel.core.state import Incident
 
 
@@ -24,33 +24,28 @@ class Lookup:
 
     def holds(self, key: str, level: int) -> bool:
         """Tell whether an active incident of that level at least has this signal standing: nothing new to report."""
-        state = self._index.holding(key, {})
+        state = self._index.holding(key, NOTHING)
         if state is None or not state.active or not state.signals[key].failing:
             return False
         return max(state.level, state.overruled_level) >= level
 
     def number_of(self, key: str) -> str | None:
         """Return the number of the active incident that has this signal; nothing when there is none."""
-        state = self._index.holding(key, {})
+        state = self._index.holding(key, NOTHING)
         return state.number if state is not None and state.active else None
 
     def holding(self, key: str) -> Incident | None:
         """Return the unfinished incident that has this signal, resolved ones included."""
-        return self._index.holding(key, {})
+        return self._index.holding(key, NOTHING)
 
     def standing(self, prefix: str) -> list[str]:
         """Return the keys that begin so of all signals that active incidents believe to fail."""
-        return [
-            key
-            for state in self._index.all()
-            if state.active
-            for key, one in state.signals.items()
-            if one.failing and key.startswith(prefix)
-        ]
+        found = ((key, self._index.holding(key, NOTHING)) for key in self._index.signals() if key.startswith(prefix))
+        return [key for key, state in found if state is not None and state.active and state.signals[key].failing]
 
     def stands(self, key: str) -> bool:
         """Tell whether an unfinished incident, resolved ones included, believes that this signal still fails."""
-        state = self._index.holding(key, {})
+        state = self._index.holding(key, NOTHING)
         return state is not None and state.signals[key].failing
 
     def waking(self) -> tuple[datetime, str] | None:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -32,14 +33,16 @@ PENDING_MAX = 200_000  # Samples held while the disk takes none; the oldest go f
 class Recorder:
     """Writes states, changes and samples behind the loop's back. Losing the last second is allowed; judging is not.
 
+    ``zone`` is the time zone in whose days runs are counted.
     ``trouble`` says why the store took nothing the last time; empty when it did.
     """
 
-    def __init__(self, store: ResultStore, writer: Executor, clock: Clock, keep: timedelta) -> None:
+    def __init__(self, store: ResultStore, writer: Executor, clock: Clock, keep: timedelta, zone: str = "UTC") -> None:
         self._store = store
         self._writer = writer
         self._clock = clock
         self.keep = keep
+        self.zone = zone
         self.progressed_at = clock.monotonic()
         self.trouble = ""
         self._dirty: dict[tuple[str, str], Row] = {}
@@ -149,7 +152,7 @@ class Recorder:
         # Before samples leave the tail, where a start would look for those that came after the last time.
         await self._keep_newest()
         try:
-            await self._off_loop(self._store.pack, hour)
+            await self._off_loop(self._store.pack, hour, ZoneInfo(self.zone))
             await self._off_loop(self._store.prune, now - self.keep)
             async with self._writing:  # A state that is written meanwhile, of a target that is new, is not to be lost.
                 await self._off_loop(self._store.forget, [(row.plan.name, row.target) for row in live.rows()])

@@ -177,9 +177,4 @@ def key_of(rota: Rota, unfilled: Unfilled) -> str:
 
 def standing(desk: Desk) -> list[str]:
     """Return the keys of the cycles that the desk holds to be unfilled."""
-    return [
-        key
-        for state in desk.open()
-        for key, standing in state.signals.items()
-        if key.startswith(KEY) and standing.failing
-    ]
+    return desk.standing(KEY)

@@ -6,7 +6,8 @@ Who hears of it is whoever watches the watcher (``watchdog.self_alert``), and no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -32,7 +33,9 @@ TEST_EVERY_S = 60.0  # A carrier that failed last and has nothing to carry is as
 TEST_LIMIT_S = 15.0
 NAMED_MAX = 5
 
-CYCLE, CHANNEL, QUEUE, TICKETS = "cycle", "channel", "queue", "tickets"
+CYCLE, CHANNEL, QUEUE, TICKETS, CREDIT = "cycle", "channel", "queue", "tickets", "credit"
+CANARY, PEER, PEER_ILL, PEER_DEAF = "canary", "peer", "peer_ill", "peer_deaf"
+PEERS = frozenset({PEER, PEER_ILL, PEER_DEAF})  # However it shows, it is one peer's trouble, and told once.
 
 
 class SelfLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,11 +87,16 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """Return the key of its signal."""
-        return f"{KEY}{self.what}/{self.detail}" if self.what == CHANNEL else f"{KEY}{self.what}"
+        if self.what in PEERS:
+            return f"{KEY}{PEER}/{self.detail}"
+        return f"{KEY}{self.what}/{self.detail}" if self.what in {CHANNEL, CREDIT} else f"{KEY}{self.what}"
 
 
 class SelfWatch:
-    """Looks every ten seconds; ``attempted`` is to be told of each try to hand a message over."""
+    """Looks every ten seconds; ``attempted`` is to be told of each try to hand a message over.
+
+    ``others`` say what else has been wrong for too long, ``undecided`` of which signal it is too soon to say anything.
+    """
 
     def __init__(self, desk: Desk, clock: Clock, observed: Observed, words: Words) -> None:
         self._desk = desk
@@ -101,6 +109,9 @@ class SelfWatch:
         self._tested_at: dict[str, float] = {}
         self._told: dict[str, str] = {}
         self._begun = False
+        self._wake = asyncio.Event()
+        self.others: tuple[Callable[[], list[Fault]], ...] = ()
+        self.undecided: Callable[[str], bool] = lambda _key: False
 
     def attempted(self, channel: str, outcome: str) -> None:
         """Take what came of a try; a refused address says nothing about the channel."""
@@ -118,7 +129,18 @@ class SelfWatch:
                 await self.look()
             except StoreUnavailable as error:
                 log.warning("self-alert not written; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._wake.wait()
+
+    def wake(self) -> None:
+        """Look soon."""
+        self._wake.set()
+
+    def down_since(self) -> dict[str, datetime]:
+        """Return since when each channel carries nothing, of those that are configured."""
+        return {name: since for name, since in self._down.items() if name in set(self._observed.channels())}
 
     async def look(self) -> None:
         """Raise what is wrong now and was not, and end what was wrong and no longer is.
@@ -130,7 +152,7 @@ class SelfWatch:
             self._told = {key: key.removeprefix(KEY).partition("/")[0] for key in self._desk.standing(KEY)}
             self._begun = True
         wrong = {fault.key: fault for fault in self.faults(self._clock.now())}
-        for key in [key for key in self._told if key not in wrong]:
+        for key in [key for key in self._told if key not in wrong and not self.undecided(key)]:
             await self._desk.recover(key, self.words.over(self._told[key]))
             del self._told[key]
         for key, fault in wrong.items():
@@ -158,7 +180,7 @@ class SelfWatch:
         if late:
             numbers = ", ".join(dict.fromkeys(number for _, number, _ in late[:NAMED_MAX]))
             found.append(Fault(what=TICKETS, detail=numbers, since=late[0][0]))
-        return found
+        return [*found, *(fault for others in self.others for fault in others())]
 
     def late_tickets(self, now: datetime) -> list[tuple[datetime, str, str]]:
         """Return which tickets should be open and are not: since when, of which incident, in which back-end."""
@@ -213,7 +235,12 @@ GRADES: dict[str, tuple[Level, Severity, Priority]] = {
     CYCLE: (3, "blocking", "P1"),
     CHANNEL: (3, "blocking", "P1"),
     QUEUE: (3, "blocking", "P1"),
+    CREDIT: (2, "major", "P2"),
     TICKETS: (2, "major", "P2"),
+    CANARY: (3, "blocking", "P1"),
+    PEER: (3, "blocking", "P1"),
+    PEER_ILL: (3, "blocking", "P1"),
+    PEER_DEAF: (2, "major", "P2"),
 }
 
 

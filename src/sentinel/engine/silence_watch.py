@@ -37,7 +37,7 @@ class Recurring(Protocol):
 
 
 class SilenceWatch:
-    """Keeps the silences of ``entries``, which a reload replaces as a whole."""
+    """Keeps the silences of ``entries``, which a reload replaces as a whole, and of those that people ``said``."""
 
     def __init__(self, desk: Desk, store: Store, read: Callable[..., Awaitable[Any]], clock: Clock) -> None:
         self._desk = desk
@@ -45,6 +45,7 @@ class SilenceWatch:
         self._read = read
         self._clock = clock
         self.entries: Sequence[Recurring] = ()
+        self.said: Sequence[Recurring] = ()
         self.progressed_at = clock.monotonic()
         self._wake = asyncio.Event()
         self._done: tuple[Sequence[Recurring], frozenset[str]] | None = None
@@ -77,7 +78,7 @@ class SilenceWatch:
         Raises:
             StoreUnavailable: the store takes nothing; what is missing is added at the next look.
         """
-        now, entries = self._clock.now(), self.entries
+        now, entries = self._clock.now(), (*self.entries, *self.said)
         coming = {one.id: one for entry in entries for one in entry.coming(now)}
         if self._done == (entries, frozenset(coming)):
             return

@@ -20,6 +20,7 @@ WINDOW: Final = timedelta(minutes=15)
 ALONE_MAX: Final = 3  # Incidents told by themselves in a window; in a storm messages, so that with digests it is five.
 GATHER_FOR: Final = timedelta(seconds=60)
 DIGEST_EVERY: Final = timedelta(minutes=10)
+ELSEWHERE_AFTER: Final = timedelta(minutes=15)  # Nobody waits longer for a digest without being told another way.
 HOLD_FOR: Final = timedelta(seconds=5)  # A lane of which the store takes nothing lets the others pass so long.
 KEPT_MAX: Final = 1_000  # Messages a lane remembers, or as many as its budget.
 
@@ -134,7 +135,7 @@ class Storms:
                 self._state(lane, flows[lane[1]]).digest_at = at
 
     def _state(self, lane: Lane, flow: Flow) -> _State:
-        most = max(KEPT_MAX, flow.per_person.most if flow.per_person else 0)
+        most = max(KEPT_MAX, *(rate.most for rate in flow.per_person), 0)
         state = self._lanes.get(lane)
         if state is None:
             state = self._lanes[lane] = _State(deque(maxlen=most))
@@ -145,7 +146,7 @@ class Storms:
 
 def looked_back(flows: Iterable[Flow]) -> timedelta:
     """Return how far back what left matters."""
-    rates = (rate for flow in flows for rate in (flow.per_person, flow.total) if rate is not None)
+    rates = (rate for flow in flows for rate in (*flow.per_person, *flow.total))
     return max((WINDOW, *(rate.within for rate in rates)))
 
 
@@ -153,7 +154,7 @@ def _goes_alone(state: _State, incident: str, flow: Flow, now: datetime) -> bool
     """Tell whether a message goes by itself: the first incidents do, unless half of the budget is used."""
     lately = state.since(now, WINDOW)
     told = {one.incident for one in lately if one.incident} | state.under_way.keys()
-    if flow.per_person is not None and _used(state, flow.per_person, now) >= _half(flow.per_person):
+    if any(_used(state, rate, now) >= _half(rate) for rate in flow.per_person):
         return False
     storming = state.digest_at is not None or any(one.digest for one in lately)
     if storming and sum(not one.digest for one in lately) + state.under_way.total() >= ALONE_MAX:
@@ -165,9 +166,10 @@ def _slot(state: _State, flow: Flow, now: datetime) -> datetime:
     """Return when the next digest leaves if gathering for it begins now."""
     at, last = now + GATHER_FOR, state.last_digest_at
     if last is not None:
-        pause, rate = DIGEST_EVERY, flow.per_person
-        if rate is not None and _used(state, rate, now) >= _half(rate):
-            pause = max(pause, rate.within / max(1, rate.most - _half(rate)))
+        pause = DIGEST_EVERY
+        for rate in flow.per_person:
+            if _used(state, rate, now) >= _half(rate):
+                pause = max(pause, rate.within / max(1, rate.most - _half(rate)))
         at = max(at, min(last, now) + pause)
     return max(at, _free_at(state, flow, now))
 
@@ -175,13 +177,11 @@ def _slot(state: _State, flow: Flow, now: datetime) -> datetime:
 def _free_at(state: _State, flow: Flow, now: datetime) -> datetime:
     """Return when one more message is within the person's budget."""
     left = [one.at for one in state.passed] + [now] * state.under_way.total()
-    return rate_free_at(left, flow.per_person, now)
+    return max((rate_free_at(left, rate, now) for rate in flow.per_person), default=now)
 
 
-def rate_free_at(left: Iterable[datetime], rate: Rate | None, now: datetime) -> datetime:
+def rate_free_at(left: Iterable[datetime], rate: Rate, now: datetime) -> datetime:
     """Return when one more is within a rate, given the moments at which others left."""
-    if rate is None:
-        return now
     counted = [min(at, now) for at in left if at > now - rate.within]
     return now if len(counted) < rate.most else counted[-rate.most] + rate.within
 

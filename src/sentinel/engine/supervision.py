@@ -62,6 +62,11 @@ class Lag:
             self._recent = [*self._recent[1 - LAG_WINDOW :], late_s]
             self._observe(late_s)
 
+    def worst_s(self) -> float:
+        """Return by how much it was late at most during the last ten seconds, or is now."""
+        now_s = self._clock.monotonic() - self.progressed_at - LAG_EVERY_S
+        return max(now_s, 0.0, *self._recent)
+
     def lagging(self, over_s: float) -> bool:
         """Tell whether the loop was late during the last so many seconds: what was measured then is suspect."""
         if self._clock.monotonic() - self.progressed_at - LAG_EVERY_S > self.limit_s:

@@ -50,7 +50,13 @@ class Ticketing:
             self._telemetry.bug("dispatch")
             return self._delayed(row, Undelivered(f"Sentinel itself failed: {type(error).__name__}"))
         self._telemetry.ticket(row.channel, "ok")
-        link = c.LinkTicket(backend=row.channel, reference=reference.reference, url=reference.url)
+        link = c.LinkTicket(
+            backend=row.channel,
+            reference=reference.reference,
+            url=reference.url,
+            state=reference.state,
+            assignee=reference.assignee,
+        )
         now = self._clock.now()
         return link, settlement(row, "done", row.tries + 1, now, reference=reference.reference)
 

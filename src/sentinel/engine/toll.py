@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import structlog
@@ -33,10 +33,10 @@ class Toll:
         Raises:
             Undelivered: the budget is used up; another way is to be taken.
         """
-        if flow.total is None:
+        if not flow.total:
             return
         now, spent = self._clock.now(), self._of(row.channel, flow.total)
-        free_at = rate_free_at(spent, flow.total, now)
+        free_at = max(rate_free_at(spent, rate, now) for rate in flow.total)
         if free_at > now:
             critical = row.urgency >= LEVEL_CRITICAL
             if critical or row.tries == 0:  # Once for each message.
@@ -55,11 +55,11 @@ class Toll:
         """Take up what left lately, oldest first."""
         for one in passed:
             flow = flows.get(one.channel)
-            if flow is not None and flow.total is not None and one.person:
+            if flow is not None and flow.total and one.person:
                 self._of(one.channel, flow.total).append(one.at)
 
-    def _of(self, channel: str, rate: Rate) -> deque[datetime]:
-        spent = self._spent.get(channel)
-        if spent is None or spent.maxlen != rate.most:  # A reload changed the budget.
-            spent = self._spent[channel] = deque(spent or (), maxlen=rate.most)
+    def _of(self, channel: str, rates: Sequence[Rate]) -> deque[datetime]:
+        spent, most = self._spent.get(channel), max(rate.most for rate in rates)
+        if spent is None or spent.maxlen != most:  # A reload changed the budget.
+            spent = self._spent[channel] = deque(spent or (), maxlen=most)
         return spent

@@ -24,8 +24,8 @@ class Telemetry(Protocol):
     def ended(self, channel: str, result: str, waited_s: float) -> None:
         """Count a message that is accepted or given up, or that found the budget of its channel used up."""
 
-    def ticket(self, backend: str, result: str) -> None:
-        """Count one try at a ticket."""
+    def ticket(self, backend: str, result: str, operation: str = "put") -> None:
+        """Count one try at a ticket, or at asking for what was changed in the back-end."""
 
     def bug(self, where: str) -> None:
         """Count an error of our own."""

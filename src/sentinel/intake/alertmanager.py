@@ -14,17 +14,18 @@ from aiohttp import web
 
 from sentinel.core.alerts import Alert
 from sentinel.core.matching import Matcher
-from sentinel.engine.alerts import Alerts, Muting, TooMany
+from sentinel.engine.alert_meaning import Muting
+from sentinel.engine.alerts import Alerts, TooMany
 from sentinel.engine.patterns import compiled, fits
-from sentinel.intake import matchers, postable
-from sentinel.intake.answers import Invalid, body, invalid, json, refused, truth, written
+from sentinel.intake import matchers, postable, watchdog_alerts
+from sentinel.intake.answers import Invalid, content_of, invalid, json, refused, truth, written
 from sentinel.web.context import CONTEXT, AlertDoor, Context
 from sentinel.web.guard import Handler
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
 RECEIVER: Final = "sentinel"
 SOURCE: Final = "alertmanager"
-READ_AT_ONCE: Final = 100  # More are read beside the loop.
+READ_AT_ONCE_BYTES: Final = 64 * 1024  # More is read beside the loop.
 LOOKED_AT_TOGETHER: Final = 500
 # The path of each resource, and what it answers to.
 METHODS: Final[dict[str, str]] = {
@@ -77,10 +78,10 @@ async def post_alerts(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     now = context.now()
     try:
-        read = await body(request, "alerts")
-        arguments = (read, now, door(request).resolve_timeout)
-        many = isinstance(read, list) and len(read) > READ_AT_ONCE
-        taken, wrong = await asyncio.to_thread(postable.posted, *arguments) if many else postable.posted(*arguments)
+        content = await content_of(request, "alerts")
+        arguments = (content, now, door(request).resolve_timeout, alerts_of(context).of_labels)
+        many = len(content) > READ_AT_ONCE_BYTES
+        taken, wrong = await asyncio.to_thread(postable.read, *arguments) if many else postable.read(*arguments)
     except Invalid:
         context.alerts_heard(SOURCE, 0, 0, 1)
         raise
@@ -97,6 +98,7 @@ async def keep(context: Context, source: str, taken: list[Alert], wrong: int) ->
     """
     over = sum(alert.resolved(alert.updated_at) for alert in taken)
     context.alerts_heard(source, len(taken) - over, over, wrong)
+    taken = await watchdog_alerts.without(context, taken)
     if taken:
         await alerts_of(context).take(taken)
 

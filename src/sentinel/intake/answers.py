@@ -90,6 +90,16 @@ async def body(request: web.Request, name: str) -> Any:
         Invalid: it is no JSON, or none at all.
         Problem: 413 it is too large.
     """
+    return decoded(await content_of(request, name), name)
+
+
+async def content_of(request: web.Request, name: str) -> bytes:
+    """Read a body that is said to be JSON.
+
+    Raises:
+        Invalid: it is said to be something else, or there is none.
+        Problem: 413 it is too large.
+    """
     kind = request.headers.get("Content-Type", "application/octet-stream")
     media = kind.partition(";")[0].strip().lower()
     if media.count("/") != 1 or not media.replace("/", "").strip():
@@ -97,8 +107,17 @@ async def body(request: web.Request, name: str) -> Any:
     if media != "application/json":
         raise Invalid(415, f'unsupported media type "{media}", only [application/json] are allowed')
     content = await read_bounded(request)
-    if not content.strip():
+    if not content or content.isspace():
         raise Invalid(422, f"{name} in body is required", MISSING)
+    return content
+
+
+def decoded(content: bytes, name: str) -> Any:
+    """Return what JSON says.
+
+    Raises:
+        Invalid: it is none.
+    """
     try:
         # No lone surrogate passes UTF-8, none written as an escape passes msgspec.
         return msgspec.json.decode(content)

@@ -16,9 +16,10 @@ from sentinel.core.mapping import BodyMapping, Said
 from sentinel.engine.alerts import TooMany
 from sentinel.intake.alertmanager import alerts_of, keep
 from sentinel.intake.answers import read_bounded
+from sentinel.intake.proven import once
 from sentinel.messages.clean import clean, one_line
 from sentinel.web import bodies, keys
-from sentinel.web.context import CONTEXT, Hook
+from sentinel.web.context import CONTEXT, Context, Hook
 from sentinel.web.guard import charge, charge_stranger
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
@@ -52,6 +53,11 @@ async def take(request: web.Request) -> web.Response:
         raise Problem(404, "There is nothing here.")
     charge(request, f"hook:{hook.mapping.name}", "vital")
     content = await read_bounded(request, BODY_MAX_BYTES)
+    with once(request, hook.mapping.name, hook.signature, content, context.now()):
+        return await _taken(context, hook, content)
+
+
+async def _taken(context: Context, hook: Hook, content: bytes) -> web.Response:
     try:
         said, wrong = read(hook.mapping, decode(content))
     except (Unreadable, ValueError) as error:

@@ -70,6 +70,7 @@ class MailDoor:
         self.directory: Callable[[], Directory] = lambda: Directory(people={}, groups={}, channels={})
         self.proofs: Callable[[], Proofs | None] = lambda: None
         self.vouched_by = ""
+        self.canary: Callable[[str], Awaitable[bool]] | None = None  # Tells whether a text is a canary that is back.
 
     async def take(self, data: bytes) -> Came:
         """Take a mail; it is on disk, with all that follows, before the answer.
@@ -83,6 +84,8 @@ class MailDoor:
             log.warning("mail not readable", why=str(error))
             self._answering.counted(CHANNEL, "unknown")
             return "unreadable"
+        if self.canary is not None and await self.canary(f"{mail.subject}\n{mail.whole}"):
+            return "ignored"
         if mail.failure is not None:
             await self._lost(mail)
             return "ignored"
@@ -166,7 +169,7 @@ class MailDoor:
         assert mail.failure is not None, "the caller has looked"
         thread = await self._referred(mail.failure.original)
         if thread.row is None:
-            self._answering.ignored(CHANNEL, "automatic")
+            self._answering.ignored(CHANNEL, "forged")
             return
         await self._receipts.lost(thread.row, mail.failure.why)
 

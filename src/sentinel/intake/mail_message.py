@@ -247,15 +247,17 @@ def _failure(message: Message) -> Failure | None:
     """Return what a delivery report says (RFC 3464); nothing when it is none, or one of no failure."""
     if message.get_content_type() != "multipart/report":
         return None
-    action = why = original = ""
+    failed, why, original = False, "", ""
     for part in _parts(message):
         kind, payload = part.get_content_type(), part.get_payload()
         if kind == "message/delivery-status" and isinstance(payload, list):
             for block in (one for one in payload[:PARTS_MAX] if isinstance(one, Message)):
-                action = _plain(block.get("Action", "")).casefold() or action
-                why = _plain(block.get("Diagnostic-Code", "") or block.get("Status", "")) or why
+                # Only for good: what is delayed, relayed or expanded may still arrive.
+                if _plain(block.get("Action", "")).casefold() == "failed":
+                    failed = True
+                    why = _plain(block.get("Diagnostic-Code", "") or block.get("Status", "")) or why
         elif kind == "message/rfc822" and isinstance(payload, list) and isinstance(payload[0], Message):
             original = "".join(_ids(payload[0], "Message-ID")[:1])
-        elif kind == "text/rfc822-headers":
+        elif kind in {"text/rfc822-headers", "message/rfc822-headers"}:
             original = "".join(_ids(email.message_from_string(_text(part)), "Message-ID")[:1])
-    return Failure(original, one_line(why, SUBJECT_MAX_CHARS)) if action == "failed" and original else None
+    return Failure(original, one_line(why, SUBJECT_MAX_CHARS)) if failed and original else None

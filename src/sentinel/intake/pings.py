@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import time
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
@@ -16,10 +17,11 @@ from aiohttp import web
 
 from sentinel.config.fields import read_duration
 from sentinel.core.pings import BODY_MAX_CHARS, Kind, Said
+from sentinel.intake.ping_limits import LIMITS
 from sentinel.messages.clean import clean
 from sentinel.web import bodies
 from sentinel.web.context import CONTEXT, Job
-from sentinel.web.guard import Route
+from sentinel.web.guard import Route, charge_stranger
 
 EXIT_STATUS_MAX: Final = 255
 RAN_MAX_S: Final = 366 * 86_400.0
@@ -52,6 +54,7 @@ async def ping(request: web.Request) -> web.Response:
     elif slug:
         job = None
     if job is None:
+        charge_stranger(request)
         return _text("not found", 404)
     said = _said(word)
     if said is None:
@@ -73,6 +76,7 @@ async def push(request: web.Request) -> web.Response:
     """Hear a job as Uptime Kuma does: ``status`` up or down, ``msg``, ``ping`` in milliseconds."""
     job = _known(request.app[CONTEXT].settings().jobs, request.match_info["key"])
     if job is None:
+        charge_stranger(request)
         return bodies.json({"ok": False, "msg": "Monitor not found or not active."}, status=404)
     kind: Kind = "fail" if request.query.get("status", "up") == "down" else "success"
     ran_s = _number(request.query.get("ping", ""), 0.001)
@@ -88,6 +92,7 @@ async def external(request: web.Request) -> web.Response:
         return _text("invalid Authorization header", 401)
     job = _known(request.app[CONTEXT].settings().jobs, shown.strip())
     if job is None or job.name != request.match_info["name"]:
+        charge_stranger(request)
         return _text("invalid token", 401)
     success = request.query.get("success", "")
     if success not in {"true", "false"}:
@@ -152,7 +157,9 @@ def _cut(text: str) -> str:
 
 
 async def _hear(request: web.Request, job: Job, said: Said) -> None:
-    await request.app[CONTEXT].heard(job.name, said)
+    context = request.app[CONTEXT]
+    request.app[LIMITS].see(job.name, said, context.job(job.name), time.monotonic())
+    await context.heard(job.name, said)
 
 
 def _text(text: str, status: int = 200) -> web.Response:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import msgspec
+from msgspec.structs import replace
+
 from sentinel.core.alerts import Alert, fingerprint
-from sentinel.intake.answers import MISSING, WRONG_TYPE, Invalid, moment
+from sentinel.intake.answers import MISSING, UNSET_YEAR, WRONG_TYPE, Invalid, decoded, moment
 from sentinel.messages.clean import shorten
 
 BATCH_MAX: Final = 10_000
@@ -19,12 +22,78 @@ VALUE_MAX_CHARS: Final = 4096
 ANNOTATIONS_MAX: Final = 64
 ANNOTATION_MAX_CHARS: Final = 16_384
 URL_MAX_CHARS: Final = 4096
-KNOWN_MAX: Final = 20_000  # Fingerprints kept in memory, of labels that
-KNOWN_MAX_CHARS: Final = 1_000  # are not longer together than this.
+SHARED_MAX: Final = 4_096  # Texts that are kept once for all alerts that have them.
 
 
 class Refused(Exception):  # noqa: N818  it is an answer, not a fault
     """One alert of a batch that makes no sense; the others are taken."""
+
+
+class Posted(msgspec.Struct, rename="camel"):
+    """An alert of the usual shape. What is not of it is read again, slowly, to say exactly what is wrong."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    generator_url: str | None = msgspec.field(name="generatorURL", default=None)
+
+
+_decoder = msgspec.json.Decoder(list[Posted])
+Known = Callable[[Mapping[str, str]], Alert | None]
+
+
+def read(content: bytes, now: datetime, resolve_timeout: timedelta, known: Known) -> tuple[list[Alert], list[str]]:
+    """Return the alerts of a batch, and why others of it are refused; ``known`` finds one that fires by its labels.
+
+    Raises:
+        Invalid: the batch is of the wrong shape; nothing of it is taken.
+    """
+    try:
+        entries = [_usual(one, known) for one in _decoder.decode(content)]
+        if len(entries) > BATCH_MAX:
+            raise Unusual
+    except (msgspec.MsgspecError, ValueError, RecursionError, Unusual):
+        return posted(decoded(content, "alerts"), now, resolve_timeout)
+    return _taken(entries, now, resolve_timeout)
+
+
+class Unusual(Exception):  # noqa: N818  it only means another way of reading
+    """A batch is not of the usual shape."""
+
+
+def _usual(one: Posted, known: Known) -> dict[str, Any]:
+    """Return the parts of an alert; what is said again is known to be in order.
+
+    Raises:
+        Unusual: something of it must be looked at.
+    """
+    url, annotations = one.generator_url or "", one.annotations or {}
+    held = known(one.labels)
+    same = held is not None and held.source_url == url and held.annotations == annotations
+    if not same and (len(url) > URL_MAX_CHARS or not _is_uri(url)):
+        raise Unusual
+    return {
+        "labels": one.labels,
+        "annotations": annotations,
+        "starts_at": _moment(one.starts_at),
+        "ends_at": _moment(one.ends_at),
+        "source_url": url,
+        "same": held if same else None,
+    }
+
+
+def _moment(read: datetime | None) -> datetime | None:
+    if read is None:
+        return None
+    if read.tzinfo is None:
+        raise Unusual
+    if read.year == UNSET_YEAR:
+        return None
+    try:
+        return read.astimezone(UTC)
+    except OverflowError as error:
+        raise Unusual from error
 
 
 def posted(body: Any, now: datetime, resolve_timeout: timedelta) -> tuple[list[Alert], list[str]]:
@@ -39,9 +108,12 @@ def posted(body: Any, now: datetime, resolve_timeout: timedelta) -> tuple[list[A
         raise Invalid(400, 'parsing alerts body from "" failed, because it is not an array')
     if len(body) > BATCH_MAX:
         raise Invalid(422, f"alerts in body should have at most {BATCH_MAX} items", 611)
-    shaped = [_shaped(entry, number) for number, entry in enumerate(body)]
+    return _taken([_shaped(entry, number) for number, entry in enumerate(body)], now, resolve_timeout)
+
+
+def _taken(entries: list[dict[str, Any]], now: datetime, resolve_timeout: timedelta) -> tuple[list[Alert], list[str]]:
     taken, refused = [], []
-    for entry in shaped:
+    for entry in entries:
         try:
             taken.append(_alert(entry, now, resolve_timeout))
         except Refused as refusal:
@@ -95,7 +167,8 @@ def _alert(entry: Mapping[str, Any], now: datetime, resolve_timeout: timedelta) 
     Raises:
         Refused: it makes no sense.
     """
-    labels = meant(entry["labels"])
+    held: Alert | None = entry.get("same")
+    labels = meant(entry["labels"]) if held is None else held.labels
     starts_at, ends_at = entry["starts_at"] or entry["ends_at"] or now, entry["ends_at"]
     if entry["starts_at"] is None and ends_at is not None and ends_at > now:
         starts_at = now
@@ -104,6 +177,8 @@ def _alert(entry: Mapping[str, Any], now: datetime, resolve_timeout: timedelta) 
         ends_at = now + resolve_timeout
     if ends_at < starts_at and not timeout:
         raise Refused("start time must be before end time")
+    if held is not None:
+        return replace(held, starts_at=starts_at, ends_at=ends_at, updated_at=now, timeout=timeout, reported=False)
     return made(labels, entry["annotations"], (starts_at, ends_at, now), timeout=timeout, url=entry["source_url"])
 
 
@@ -113,30 +188,18 @@ def meant(labels: Mapping[str, str]) -> dict[str, str]:
     Raises:
         Refused: there is none, or one is beyond all measure.
     """
-    kept = {name: value for name, value in labels.items() if value}
+    kept = {_shared(name): _shared(value) for name, value in labels.items() if value}
     if not kept:
         raise Refused("at least one label pair required")
     if len(kept) > LABELS_MAX:
         raise Refused(f"invalid label set: more than {LABELS_MAX} labels")
+    if "" in kept:
+        raise Refused('invalid label set: invalid name ""')
     for name, value in kept.items():
-        if not name:
-            raise Refused('invalid label set: invalid name ""')
         if len(name) > NAME_MAX_CHARS or len(value) > VALUE_MAX_CHARS:
             shown = shorten(name, 40)
             raise Refused(f"invalid label set: {shown} is longer than {NAME_MAX_CHARS} or {VALUE_MAX_CHARS} characters")
     return kept
-
-
-def _fingerprint(labels: dict[str, str]) -> str:
-    """Return the fingerprint of labels, from memory when they are of a usual size: most alerts are sent again."""
-    pairs = tuple(sorted(labels.items()))
-    usual = sum(len(name) + len(value) for name, value in pairs) <= KNOWN_MAX_CHARS
-    return _known_fingerprint(pairs) if usual else fingerprint(labels)
-
-
-@lru_cache(maxsize=KNOWN_MAX)
-def _known_fingerprint(pairs: tuple[tuple[str, str], ...]) -> str:
-    return fingerprint(dict(pairs))
 
 
 def made(
@@ -157,12 +220,20 @@ def made(
     starts_at, ends_at, now = moments
     told = list(annotations.items())[:ANNOTATIONS_MAX]
     return Alert(
-        fingerprint=_fingerprint(labels),
+        fingerprint=fingerprint(labels),
         labels=labels,
-        annotations={name[:NAME_MAX_CHARS]: shorten(text, ANNOTATION_MAX_CHARS) for name, text in told},
+        annotations={
+            _shared(name[:NAME_MAX_CHARS]): _shared(shorten(text, ANNOTATION_MAX_CHARS)) for name, text in told
+        },
         starts_at=starts_at,
         ends_at=ends_at,
         updated_at=now,
         timeout=timeout,
-        source_url=url,
+        source_url=_shared(url),
     )
+
+
+@lru_cache(maxsize=SHARED_MAX)
+def _shared(text: str) -> str:
+    """Return a text as it was first seen: most stand in thousands of alerts, which are all held."""
+    return text

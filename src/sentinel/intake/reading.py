@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ TITLE_MAX_CHARS: Final = 200
 DETAIL_MAX_CHARS: Final = 4096
 LABEL_MAX_CHARS: Final = 500
 URL_MAX_CHARS: Final = 2000
+WORDS_MAX: Final = 4_096  # Names and values of labels that are remembered as they are shown: most come again.
+ALIAS: Final = "opsgenie_alias"  # Alerts with this label are a fault each (rule SRC-8: dedup by alias).
 SHOWN_AS_WEB = frozenset({"http", "https"})
 
 
@@ -29,6 +32,7 @@ class AlertReader:
             service=service,
             target=alert.labels.get("instance", ""),
             alert=alert.fingerprint,
+            alone=ALIAS in alert.labels,
             reason=alert.labels.get("alertname", ""),
             title=title_of(alert),
             for_s=max(0.0, (now - alert.starts_at).total_seconds()),
@@ -51,10 +55,7 @@ class AlertReader:
             detail=clean("\n".join(filter(None, told)), DETAIL_MAX_CHARS),
             reason=one_line(alert.labels.get("alertname", ""), LABEL_MAX_CHARS),
             service=service,
-            labels={
-                one_line(name, LABEL_MAX_CHARS): one_line(value, LABEL_MAX_CHARS)
-                for name, value in alert.labels.items()
-            },
+            labels=_harmless(alert.labels),
         )
 
     def runbook(self, alert: Alert) -> str:
@@ -66,6 +67,17 @@ class AlertReader:
         if alert.timeout:
             return f"{title_of(alert)}: not said again since {alert.updated_at:%H:%M:%S} UTC"
         return f"{title_of(alert)}: resolved at {alert.ends_at:%H:%M:%S} UTC"
+
+
+def _harmless(labels: dict[str, str]) -> dict[str, str]:
+    """Return labels as they may be shown: the same ones, when there is nothing to change."""
+    shown = {_word(name): _word(value) for name, value in labels.items()}
+    return labels if shown == labels else shown
+
+
+@lru_cache(maxsize=WORDS_MAX)
+def _word(text: str) -> str:
+    return one_line(text, LABEL_MAX_CHARS)
 
 
 def title_of(alert: Alert) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Final, Literal
 
 import structlog
 
-from sentinel.core import bounces
+from sentinel.core import bounces, carried
 from sentinel.core.model import Refused
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
@@ -27,7 +27,11 @@ Read = Callable[..., Awaitable[Any]]
 
 
 class Receipts:
-    """Takes what carriers say of messages that they took. ``counted`` is told of each: its channel, what came of it."""
+    """Takes what carriers say of messages that they took. ``counted`` is told of each: its channel, what came of it.
+
+    ``stands_in_for`` says of which channels one's carrier is a provider, and ``arrived`` is told of the id of each that
+    reached somebody.
+    """
 
     def __init__(self, desk: Desk, store: Store, read: Read, clock: Clock) -> None:
         self._desk = desk
@@ -35,6 +39,9 @@ class Receipts:
         self._read = read
         self._clock = clock
         self.counted: Callable[[str, Literal["delivered", "failed"]], None] = lambda *_: None
+        self.bounced: Callable[[OutboxRow, str], Awaitable[None]] | None = None
+        self.stands_in_for: Callable[[str], Sequence[str]] = lambda _channel: ()
+        self.arrived: Callable[[str], Awaitable[None]] | None = None
 
     async def take(self, channel: str, reference: str, state: Literal["delivered", "failed"], why: str = "") -> int:
         """Write down what became of a message; return of how many it was one: the messages of a digest travel together.
@@ -47,12 +54,7 @@ class Receipts:
         for look in range(LOOKS):
             if look:
                 await asyncio.sleep(LOOK_AGAIN_S)
-            rows: list[OutboxRow] = await self._read(
-                self._store.taken,
-                Sought(channel=channel, reference=reference),
-                self._clock.now() - KNOWN_FOR,
-                limit=ROWS_MAX,
-            )
+            rows = await self._rows(channel, reference)
             if rows:
                 break
         else:
@@ -63,18 +65,34 @@ class Receipts:
                 await self._move(row, state, why[:WHY_MAX_CHARS])
         return len(rows)
 
+    async def _rows(self, channel: str, reference: str) -> list[OutboxRow]:
+        """Return the messages that a channel's carrier took as that, for itself or in the place of another's."""
+        since = self._clock.now() - KNOWN_FOR
+        places = [(channel, reference)]
+        places += [(one, carried.via(channel, reference)) for one in self.stands_in_for(channel)]
+        for name, known_as in places:
+            sought = Sought(channel=name, reference=known_as)
+            rows: list[OutboxRow] = await self._read(self._store.taken, sought, since, limit=ROWS_MAX)
+            if rows:
+                return rows
+        return []
+
     async def lost(self, row: OutboxRow, why: str) -> None:
-        """Write down that a message did not arrive.
+        """Write down that a message did not arrive, and hold it against its address before the next way is chosen.
 
         Raises:
             StoreUnavailable: it is not on disk.
         """
         if row.state == "done":
+            if self.bounced is not None:
+                await self.bounced(row, why[:WHY_MAX_CHARS])
             await self._move(row, "failed", why[:WHY_MAX_CHARS])
 
     async def _move(self, row: OutboxRow, state: Literal["delivered", "failed"], why: str) -> None:
         if state == "delivered":
             await self._desk.settle(_settlement(row, "delivered"))
+            if self.arrived is not None:
+                await self.arrived(row.id)
         else:
             await self._bounce(row, why)
         log.info("receipt", message=row.id, channel=row.channel, what=state)

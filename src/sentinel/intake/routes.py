@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sentinel.intake import alertmanager as am
-from sentinel.intake import dynatrace, hooks, mail_door, pagerduty, pings, silences, sms, webhook
+from sentinel.intake import canary, dynatrace, hooks, mail_door, pagerduty, pings, silences, sms, tickets, webhook
 from sentinel.intake.alertmanager import speaking
 from sentinel.intake.opsgenie import routes as opsgenie
 from sentinel.web.guard import Route
@@ -33,6 +33,8 @@ def routes() -> list[Route]:
         Route("POST", "/hooks/alertmanager", webhook.take, access="alerts"),
         Route("POST", "/hooks/dynatrace", dynatrace.take, access="problems"),
         Route("POST", "/api/v1/mail", mail_door.take),
+        Route("POST", "/hooks/canary", canary.take, access="anyone"),
+        Route("POST", "/hooks/tickets/{name}", tickets.take, access="anyone"),
         Route("POST", "/hooks/{key}", hooks.take, access="anyone"),
         *pagerduty.routes(),
         *pings.routes(),

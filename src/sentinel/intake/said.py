@@ -14,10 +14,12 @@ from sentinel.core.state import Incident
 from sentinel.messages.replies import Choosable, ReplyKind
 
 Door = Literal["sms", "mail"]
-Action = Literal["acknowledge", "escalate", "resolve", "note", "open", "unknown", "stranger", "automatic", "limited"]
+Action = Literal[
+    "acknowledge", "escalate", "resolve", "note", "open", "unknown", "stranger", "automatic", "limited", "forged"
+]
 ACTIONS: Final[tuple[Action, ...]] = (
     *("acknowledge", "escalate", "resolve", "note", "open"),
-    *("unknown", "stranger", "automatic", "limited"),
+    *("unknown", "stranger", "automatic", "limited", "forged"),
 )
 ADDRESS: Final[dict[Door, str]] = {"sms": "mobile", "mail": "email"}
 AN_HOUR: Final = timedelta(hours=1)

@@ -9,7 +9,7 @@ from aiohttp import web
 from sentinel.channels.sms_inbound import Call, SmsDoor
 from sentinel.core.model import Directory
 from sentinel.intake.said import Said
-from sentinel.web import keys
+from sentinel.web import identity, keys
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.problem import Problem
 
@@ -26,6 +26,8 @@ async def reply(request: web.Request) -> web.Response:
     heard = door.heard(call)
     if heard is None:
         raise Problem(400, "The call holds no sender and text; see `reply` of the channel.")
+    if await context.canary(heard.text, "sms"):
+        return _thanks(door)
     people = whose(heard.sender, context.settings().directory)
     if not people:
         answering.ignored(name, "stranger")  # No answer either: who pays for it would be us.
@@ -72,6 +74,7 @@ async def _called(request: web.Request) -> tuple[str, SmsDoor, Call]:
         content_type=request.content_type,
         body=bytes(body),
         key=keys.shown(request) or request.headers.get(KEY_HEADER) or "",
+        peer=identity.client(request),
     )
     if not door.proves(call, context.now().timestamp()):
         raise Problem(403, "The call is not signed by the gateway, or shows another key.")

@@ -32,14 +32,16 @@ def clean(text: str, max_chars: int) -> str:
     Each is replaced by U+FFFD, so that a reader sees that something was there (threats T17 and T35).
     """
     text = text[: 2 * max_chars]
-    if text.isascii() and text.isprintable():  # As nearly always.
-        return shorten(text.strip(), max_chars)
-    lines = "".join(map(_harmless, text.replace("\r\n", "\n"))).split("\n")
+    lines = text.split("\n")
+    if not (text.isascii() and all(map(str.isprintable, lines))):  # Nearly all texts are plain.
+        lines = "".join(map(_harmless, text.replace("\r\n", "\n"))).split("\n")
     return shorten("\n".join(line.rstrip() for line in lines).strip(), max_chars)
 
 
 def one_line(text: str, max_chars: int) -> str:
     """Return text as ``clean`` does, on one line, with single blanks."""
+    if len(text) <= max_chars and text.isascii() and text.isprintable() and " " not in text:  # A word.
+        return text
     return shorten(" ".join(clean(text, 2 * max_chars).split()), max_chars)
 
 

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from sentinel.channels.base import Attached, Message
+from sentinel.channels.base import Attached, Link, Message
 from sentinel.core.model import Person
-from sentinel.messages import mail, sms
+from sentinel.messages import brief, mail, sms
 from sentinel.messages.catalogue import Voice
 from sentinel.messages.clean import clean, one_line
 from sentinel.messages.notice import Notice
@@ -45,7 +45,18 @@ def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
         at=notice.at,
         facts=_facts(notice),
         attachments=tuple(Attached(one.name, one.content_type, one.content) for one in notice.attachments),
+        brief=brief.write(wording),
+        spoken=brief.spoken(wording),
+        links=_links(wording),
+        asking=wording.asking,
     )
+
+
+def _links(wording: Wording) -> tuple[Link, ...]:
+    action = wording.action()
+    others = [fact for fact in (wording.call(), wording.page()) if fact]
+    acting = [Link(action.label, action.link, acts=True)] if action else []
+    return (*acting, *(Link(fact.label, fact.link) for fact in others))
 
 
 def _of_problem(notice: Notice) -> bool:

@@ -25,7 +25,19 @@ RANGES_MAX: Final = 15  # No SMS holds more ranges of numbers.
 OVER: Final = frozenset({"recovered", "closed", "merged"})
 # What holds words that somebody wrote to be read, or a question that waits for an answer: never gathered.
 ALONE: Final = frozenset(
-    {"note", "pending", "reminded", "workaround", "planned", "refused", "update", "drp_yes", "drp_no", "drp_started"}
+    {
+        "assigned",
+        "note",
+        "pending",
+        "reminded",
+        "workaround",
+        "planned",
+        "refused",
+        "update",
+        "drp_yes",
+        "drp_no",
+        "drp_started",
+    }
     | {"crisis_request", "crisis_cell", "crisis_plan", "cell_joined", "level_activated", "review_final", "test"}
 )
 Range = tuple[int, int]

@@ -35,6 +35,8 @@ NoticeKind = Literal[
     "pending",
     "reminded",
     "resumed",
+    "handed_back",
+    "assigned",
     "workaround",
     "recategorised",
     "cascaded",

@@ -52,12 +52,17 @@ def headings(status: Status, voice: Voice) -> Sequence[str]:
 
 def draft(status: Status, voice: Voice, now: datetime) -> str:
     """Write the three sections: what is under each is a list, or one line that says there is nothing."""
+    return "\n\n".join(f"{heading}\n{text}" for heading, text in sections(status, voice, now))
+
+
+def sections(status: Status, voice: Voice, now: datetime) -> list[tuple[str, str]]:
+    """Return the three sections, each with its heading: a list, or one line that says there is nothing."""
     parts = (_progress(status, voice, now), _done(status, voice, now), _left(status, voice, now))
-    blocks = []
+    found = []
     for heading, lines in zip(headings(status, voice), parts, strict=True):
         shown = lines or [voice.named("sections", "nothing")]
-        blocks.append("\n".join([heading, *(f"- {line}" for line in shown)]))
-    return "\n\n".join(blocks)
+        found.append((heading, "\n".join(f"- {line}" for line in shown)))
+    return found
 
 
 def _progress(status: Status, voice: Voice, now: datetime) -> list[str]:

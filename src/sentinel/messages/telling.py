@@ -31,6 +31,8 @@ KINDS: dict[type[e.Happened], NoticeKind] = {
     e.Pended: "pending",
     e.Reminded: "reminded",
     e.Resumed: "resumed",
+    e.HandedBack: "handed_back",
+    e.Assigned: "assigned",
     e.WorkaroundProposed: "workaround",
     e.Recategorised: "recategorised",
     e.Cascaded: "cascaded",
@@ -55,8 +57,8 @@ def envelope(state: Incident, notify: Notify, *, directory: Directory, services:
 def notice(state: Incident, notify: Notify, *, directory: Directory, services: dict[str, str], url: str) -> Notice:
     """Return what there is to tell; ``services`` maps a service to its name, ``url`` is where pages are found."""
     event = notify.event
-    failing = state.failing()
-    signal = failing[-1] if failing else next(iter(state.signals.values())).signal
+    last_failing = (one.signal for one in reversed(state.signals.values()) if one.failing)
+    signal = next(last_failing, None) or next(iter(state.signals.values())).signal
     text = state.asked if isinstance(event, e.Reminded) else _text(event)
     title, service = _about(state, event)
     found = Notice(
@@ -78,7 +80,7 @@ def notice(state: Incident, notify: Notify, *, directory: Directory, services: d
         text=text,
         assignee=_name(state.acknowledged_by, directory),
         step=event.place if isinstance(event, e.Escalated) else 0,
-        whom=_name(state.waits_for, directory),
+        whom=_name(event.to if isinstance(event, e.Assigned) else state.waits_for, directory),
         clock=event.clock if isinstance(event, e.TargetWarned | e.TargetMissed | e.Escalated) else None,
         percent=event.percent if isinstance(event, e.TargetWarned) else 0,
         due_at=_falls_due(state, event),
@@ -148,6 +150,8 @@ def _text(event: e.Event) -> str:
         case e.Pended(ask=ask):
             return ask
         case e.Reopened(why=why) | e.Closed(why=why) | e.Recategorised(why=why):
+            return why
+        case e.HandedBack(why=why) | e.Assigned(why=why):
             return why
         case e.Cascaded(by=by, why=why) | e.Escalated(by=by, why=why) if by:
             return why

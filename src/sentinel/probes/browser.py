@@ -22,7 +22,7 @@ from sentinel.probes.browser_proxy import USER, Proxy
 from sentinel.probes.extras import require
 from sentinel.probes.hiding import hide, in_addresses
 from sentinel.probes.http_message import Link
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 STEPS_MAX: Final = 50
 FIELDS_MAX: Final = 50

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from sentinel.config.fields import Count, Duration, Flag, Regex, wrong
-from sentinel.probes import handshake, starttls, tlsinfo
+from sentinel.probes import handshake, starttls
 from sentinel.probes.base import Failed, Options, Sight
+from sentinel.probes.said import clean
 from sentinel.probes.starttls import Protocol
 from sentinel.probes.tlscontext import TlsOptions, YesOrTls
 from sentinel.probes.wire import LINE_MAX_BYTES, Wire
@@ -166,7 +167,7 @@ class Talk:
             match = await self._expect(wire, step.expect)
             send = expand(send, match)
             if step.labels:
-                labels = {label.name: tlsinfo.clean(expand(label.value, match)) for label in step.labels}
+                labels = {label.name: clean(expand(label.value, match)) for label in step.labels}
                 self._sight.gauge("probe_expect_info", 1, **labels)
         if step.expect_bytes:
             await self._expect_bytes(wire, step.expect_bytes.encode())
@@ -183,12 +184,12 @@ class Talk:
         while (line := await wire.read_line()) is not None:
             text = line.decode("utf-8", "replace")
             first = text if first is None else first
-            self._fact(f"received {tlsinfo.clean(text, 200)}")
+            self._fact(f"received {clean(text, 200)}")
             match = pattern.search(text)
             if match:
                 return match
         self._sight.gauge("probe_failed_due_to_regex", 1)
-        got = "nothing" if first is None else f"“{tlsinfo.clean(first, 120)}”"
+        got = "nothing" if first is None else f"“{clean(first, 120)}”"
         raise Failed("expect", f"{wire.name} sends {got} and ends; {str(pattern)!r} is expected")
 
     async def _expect_bytes(self, wire: Wire, wanted: bytes) -> None:

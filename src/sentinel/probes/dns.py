@@ -21,9 +21,9 @@ from sentinel.probes.dns_message import decode, rcode, texts
 from sentinel.probes.duration import check_duration
 from sentinel.probes.net import IPAddress, family_of, literal, open_socket
 from sentinel.probes.readiness import READ, readiness
+from sentinel.probes.said import clean
 from sentinel.probes.targets import TARGETS_MAX, HostOptions, check_targets
 from sentinel.probes.tlscontext import TlsOptions, YesOrTls
-from sentinel.probes.tlsinfo import clean
 from sentinel.probes.wire import Wire
 
 if TYPE_CHECKING:

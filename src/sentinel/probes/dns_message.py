@@ -6,7 +6,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 if TYPE_CHECKING:
     from dns.message import Message

@@ -15,8 +15,8 @@ from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.http_fetch import Session
 from sentinel.probes.http_message import Answer, Link
 from sentinel.probes.http_options import Payload, WebOptions, check_link
+from sentinel.probes.said import clean
 from sentinel.probes.targets import TARGETS_MAX, check_targets
-from sentinel.probes.tlsinfo import clean
 
 T = TypeVar("T")
 BOOTSTRAP: Final = "https://data.iana.org/rdap/dns.json"

@@ -22,7 +22,7 @@ from sentinel.probes.program import (
     first_line,
     signal_name,
 )
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 ENVIRONMENT_MAX = 100
 TARGETS_MAX = 1000

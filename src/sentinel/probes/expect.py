@@ -25,7 +25,7 @@ from sentinel.config.fields import (
 from sentinel.config.words import ReadsText
 from sentinel.probes.base import Failed
 from sentinel.probes.http_message import Answer
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 SHOWN_MAX_CHARS = 80
 HTTP_VERSIONS = {"1.0": "1.0", "1.1": "1.1", "2": "2.0", "3": "3.0"}

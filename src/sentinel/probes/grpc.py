@@ -18,6 +18,7 @@ from sentinel.probes.grpc_health import SERVING, STATUSES, frame, serving_status
 from sentinel.probes.http_fetch import Session
 from sentinel.probes.http_message import Answer, Link, Request, Settings
 from sentinel.probes.http_options import TOKEN, Headers
+from sentinel.probes.said import clean
 from sentinel.probes.targets import PortOptions
 from sentinel.probes.tlscontext import TlsOptions, YesOrTls
 
@@ -135,7 +136,7 @@ def _judge(sight: Sight, service: str, answer: Answer) -> None:
     if code:
         _told(sight, code)
         word = CODES[code] if code < len(CODES) else str(code)
-        why = tlsinfo.clean(unquote(answer.header("grpc-message") or ""), 200)
+        why = clean(unquote(answer.header("grpc-message") or ""), 200)
         raise Failed("status", f"{sight.target} answers {word} about {asked}" + (f": {why}" if why else ""))
     found = serving_status(sight.target, answer.body)
     _told(sight, 0, found)

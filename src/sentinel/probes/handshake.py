@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from sentinel.probes import tlsinfo
 from sentinel.probes.base import Failed, Sight
+from sentinel.probes.said import clean
 from sentinel.probes.tlscontext import TlsOptions, context, lenient_context
 from sentinel.probes.wire import Wire, chain_of
 
@@ -83,7 +84,7 @@ async def secure(
 def why(error: OSError) -> str:
     """Say in words why a handshake failed; a sentence without its subject."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"shows a certificate that is not trusted: {tlsinfo.clean(error.verify_message, 200)}"
+        return f"shows a certificate that is not trusted: {clean(error.verify_message, 200)}"
     if isinstance(error, ssl.SSLEOFError | ConnectionError):
         return "breaks off the TLS handshake"
     if isinstance(error, ssl.SSLError) and error.reason:

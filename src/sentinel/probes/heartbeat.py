@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,16 +13,21 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sentinel.config.fields import Cron, Duration, Flag, OneOrMany, Secret, TimeZoneName, write_duration, wrong
 from sentinel.core.pings import Heard, Kind, Ping
 from sentinel.probes.base import Failed, Options, ProbeKind, Sight
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 TOKEN_MIN_CHARS = 16
 EVERY_MIN = timedelta(seconds=1)
+CALLS_LOOKED_AT: Final = 60  # Two months of what comes every day, with its week-ends.
+LOOKED_FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)
 SAID_MAX_CHARS = 200
 KEYWORDS_MAX = 20
+LABELS_MAX = 10
 
 Due = Callable[[datetime], datetime]
 Keyword = Annotated[str, Field(min_length=1, max_length=200)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,100}$")]
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,127}$")]
+LabelValue = Annotated[str, Field(min_length=1, max_length=256)]
 Words = Annotated[OneOrMany[Keyword], Field(max_length=KEYWORDS_MAX)]
 
 
@@ -49,7 +54,8 @@ class HeartbeatOptions(Options):
     """The options of the heartbeat probe: the secret part of the address called, when calls are due, how late at most.
 
     Calls are due ``every`` so often, or at the times of ``cron`` in a ``timezone``. A run that said that it began has
-    ``max_run`` to end, ``grace`` unless told.
+    ``max_run`` to end, ``grace`` unless told. An ``alert`` with such labels is a call too, as long as it fires: that of
+    a Prometheus which fires for ever.
     """
 
     token: Secret | None = None
@@ -60,6 +66,7 @@ class HeartbeatOptions(Options):
     grace: Duration = timedelta(minutes=1)
     max_run: Duration | None = None
     post_only: Flag = False
+    alert: Annotated[dict[LabelName, LabelValue], Field(min_length=1, max_length=LABELS_MAX)] | None = None
     keywords: Keywords | None = None
 
     @model_validator(mode="after")
@@ -92,6 +99,14 @@ class HeartbeatOptions(Options):
         from cronsim import CronSim  # noqa: PLC0415  only those with a schedule need it
 
         return next(CronSim(self.cron, moment.astimezone(ZoneInfo(self.timezone)))).astimezone(UTC)
+
+    def overdue_after_max(self) -> timedelta:
+        """Return the longest time from a call to the next being missed, as the first ``CALLS_LOOKED_AT`` tell."""
+        moment, longest = LOOKED_FROM, timedelta()
+        for _ in range(CALLS_LOOKED_AT if self.cron else 1):
+            following = self.due_after(moment)
+            moment, longest = following, max(longest, following - moment) if moment != LOOKED_FROM else longest
+        return (self.every or longest) + self.grace
 
     def rhythm(self) -> str:
         """Say when calls are due, for people."""

@@ -20,6 +20,7 @@ from sentinel.probes.http_client import TransferError, engine
 from sentinel.probes.http_handle import Dress, Handshake, Hop, only_connect, prepare, shelf
 from sentinel.probes.http_message import KEEPS_METHOD, REDIRECTS, Answer, Link, Request, Settings
 from sentinel.probes.http_sink import Sink
+from sentinel.probes.said import clean
 
 NO_TIME = dict.fromkeys(("resolve", "connect", "tls", "processing", "transfer"), 0.0)
 TIMES = (
@@ -211,7 +212,7 @@ class Session:
             await engine().perform(curl)
             self._record_tls(curl, handshake, verified=False)
         except TransferError as error:
-            self._sight.fact(f"the certificate could not be read either: {tlsinfo.clean(error.text)}")
+            self._sight.fact(f"the certificate could not be read either: {clean(error.text)}")
         finally:
             curl.close()
 
@@ -259,7 +260,7 @@ class Session:
             error.errno = number
             where = self._settings.socket_path or f"{hop.peer} port {link.port}"
             return Failed(reason, f"{link.shown}: {where}: {os.strerror(number)}")
-        return Failed(reason, f"{link.shown}: {tlsinfo.clean(error.text)}")
+        return Failed(reason, f"{link.shown}: {clean(error.text)}")
 
 
 def record(sight: Sight, answer: Answer) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.hiding import hide
 from sentinel.probes.patience import Patience
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 from sentinel.probes.wire import Wire
 
 LINES_MAX = 1000  # Of the answer to one command.

@@ -29,7 +29,7 @@ from sentinel.probes.program import (
     first_line,
     signal_name,
 )
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 QUOTE_MAX_CHARS: Final = 100
 MILLISECONDS_FROM: Final = 1e11  # As seconds this would be the year 5138: whoever writes so much counts milliseconds.

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sentinel.config.fields import Comparison, Duration, HostPort, Positive, write_duration
 from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.datagram import Datagrams
+from sentinel.probes.said import clean
 from sentinel.probes.targets import PortOptions
-from sentinel.probes.tlsinfo import clean
 
 PACKET: Final = struct.Struct("!BBbbII4s8sQQQ")
 ASKS: Final = 0x23  # Leap 0, version 4, mode 3: a client.

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field
 
 from sentinel.probes.base import Failed
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 OUTPUT_MAX_BYTES = 64 * 1024
 # A plugin that prints more than this is stopped: reading on would only burn the processor.

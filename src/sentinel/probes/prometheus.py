@@ -15,7 +15,7 @@ from sentinel.probes.base import DETAIL_MAX_CHARS, Failed, ProbeKind, Sight
 from sentinel.probes.http_fetch import Session
 from sentinel.probes.http_message import Answer, Link
 from sentinel.probes.http_options import Payload, WebOptions, check_link
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 
 QUERY_MAX_CHARS: Final = 8_000
 NAMED_MAX = 3

@@ -15,9 +15,9 @@ from sentinel.probes.expect import Wanted
 from sentinel.probes.hiding import hide
 from sentinel.probes.net import open_socket
 from sentinel.probes.reading import holds, number_in
+from sentinel.probes.said import clean
 from sentinel.probes.targets import PortOptions
 from sentinel.probes.tlscontext import YesOrTls
-from sentinel.probes.tlsinfo import clean
 from sentinel.probes.wire import Wire
 
 FIELDS_MAX: Final = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeAlias
 
 from sentinel.probes.base import Failed
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 from sentinel.probes.wire import Wire
 
 BULK_MAX_BYTES: Final = 256 * 1024

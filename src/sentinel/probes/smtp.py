@@ -9,19 +9,19 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sentinel.config.fields import Count, Duration, Flag, HostPort, MailAddress, Regex, Secret, wrong
-from sentinel.probes import handshake, tlsinfo
+from sentinel.probes import handshake
 from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.duration import check_duration
 from sentinel.probes.hiding import hide
 from sentinel.probes.net import open_socket
 from sentinel.probes.patience import Patience
+from sentinel.probes.said import QUOTE_MAX_CHARS, clean, quote
 from sentinel.probes.smtp_loop import Letter, Mailbox, opened
 from sentinel.probes.targets import PortOptions
 from sentinel.probes.tlscontext import TlsOptions, YesOrTls
 from sentinel.probes.wire import Wire
 
 LINES_MAX = 100
-QUOTE_MAX_CHARS = 120
 HELLO_MAX_CHARS = 255
 
 
@@ -110,7 +110,7 @@ class _Visit:
             banner = await self._say(wire, "", "220")
         if options.expect.banner is not None and not options.expect.banner.search(banner):
             raise Failed(
-                "banner", f"{wire.name} greets with {_quote(banner)}; {str(options.expect.banner)!r} is expected"
+                "banner", f"{wire.name} greets with {quote(banner)}; {str(options.expect.banner)!r} is expected"
             )
         with self._sight.phase("hello"):
             offers = await self._hello(wire)
@@ -181,14 +181,10 @@ class _Visit:
         else:
             raise Failed("protocol", f"{wire.name} answers {asked} with more than {LINES_MAX} lines")
         shown = hide(lines[-1], self._secrets)  # A server that repeats the password must not make us do so.
-        self._sight.fact(f"received {tlsinfo.clean(shown, QUOTE_MAX_CHARS)}")
+        self._sight.fact(f"received {clean(shown, QUOTE_MAX_CHARS)}")
         if not lines[-1].startswith(good):
-            raise Failed(reason, f"{wire.name} answers {_quote(shown)} to {asked}")
+            raise Failed(reason, f"{wire.name} answers {quote(shown)} to {asked}")
         return "\n".join(lines)
-
-
-def _quote(text: str) -> str:
-    return f"“{tlsinfo.clean(text, QUOTE_MAX_CHARS)}”"
 
 
 def _base64(text: str) -> str:

@@ -13,9 +13,9 @@ from sentinel.probes.base import Failed, ProbeKind, Sight
 from sentinel.probes.datagram import Datagrams
 from sentinel.probes.expect import Wanted
 from sentinel.probes.reading import holds, number_in
+from sentinel.probes.said import clean
 from sentinel.probes.snmp_message import Response
 from sentinel.probes.targets import PortOptions
-from sentinel.probes.tlsinfo import clean
 
 OBJECTS_MAX: Final = 50
 QUOTE_MAX_CHARS: Final = 120

@@ -17,10 +17,10 @@ from sentinel.probes.extras import require
 from sentinel.probes.net import open_socket
 from sentinel.probes.reading import holds, number_in
 from sentinel.probes.relay import Relay, outlive
+from sentinel.probes.said import clean
 from sentinel.probes.sql_table import Question, Table
 from sentinel.probes.targets import PortOptions
 from sentinel.probes.tlscontext import YesOrTls
-from sentinel.probes.tlsinfo import clean
 
 # The name people write: the module that must be there, the extra that brings it, and ours that speaks to it.
 ENGINES: Final = {

@@ -11,9 +11,9 @@ from pymysql.err import Error, OperationalError  # type: ignore[import-untyped]
 
 from sentinel.probes.base import Failed
 from sentinel.probes.relay import LOOPBACK
+from sentinel.probes.said import clean
 from sentinel.probes.sql_table import Question, Table
 from sentinel.probes.tlscontext import context
-from sentinel.probes.tlsinfo import clean
 
 SAID_MAX_CHARS: Final = 300
 # The ways to sign in that show nobody the password, whoever answers.

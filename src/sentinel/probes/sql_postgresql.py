@@ -12,8 +12,8 @@ from psycopg.conninfo import make_conninfo
 
 from sentinel.probes.base import Failed
 from sentinel.probes.relay import LOOPBACK
+from sentinel.probes.said import clean
 from sentinel.probes.sql_table import Question, Table
-from sentinel.probes.tlsinfo import clean
 
 # What libpq says before what matters: where it believes to be connected to, which is a port of our own.
 PREAMBLE: Final = re.compile(

@@ -20,8 +20,8 @@ from sentinel.probes.duration import check_duration
 from sentinel.probes.extras import require
 from sentinel.probes.net import IPAddress, open_socket
 from sentinel.probes.patience import Patience
+from sentinel.probes.said import clean
 from sentinel.probes.targets import PortOptions
-from sentinel.probes.tlsinfo import clean
 from sentinel.probes.wire import Wire
 
 if TYPE_CHECKING:

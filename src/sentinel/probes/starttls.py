@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from sentinel.probes.base import Failed
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import quote
 from sentinel.probes.wire import LINE_MAX_BYTES, Wire
 
 # A reply of more lines than this is no reply any more.
 LINES_MAX = 100
-QUOTE_MAX_CHARS = 120
 
 Protocol: TypeAlias = Literal[
     "ftp", "imap", "ldap", "lmtp", "mysql", "nntp", "pop3", "postgres", "sieve", "smtp", "xmpp"
@@ -79,13 +78,9 @@ async def _exchange(wire: Wire, exchange: Exchange) -> None:
         if re.match(exchange.more, text):
             continue
         if not re.match(exchange.good, text):
-            raise Failed("protocol", f"{wire.name} answers {_quote(text)} to {asked}")
+            raise Failed("protocol", f"{wire.name} answers {quote(text)} to {asked}")
         return
     raise Failed("protocol", f"{wire.name} answers {asked} with more than {LINES_MAX} lines")
-
-
-def _quote(text: str) -> str:
-    return f"“{clean(text, QUOTE_MAX_CHARS)}”"
 
 
 async def _postgres(wire: Wire, _host: str) -> None:
@@ -110,7 +105,7 @@ async def _mysql(wire: Wire, _host: str) -> None:
         raise Failed("protocol", f"{wire.name} does not speak MySQL")
     greeting = await wire.read_exactly(size)
     if greeting[:1] == b"\xff":
-        raise Failed("protocol", f"{wire.name} answers {_quote(greeting[3:].decode('utf-8', 'replace'))}")
+        raise Failed("protocol", f"{wire.name} answers {quote(greeting[3:].decode('utf-8', 'replace'))}")
     # Version 10, the server's own version up to a zero, then 4 + 8 + 1 bytes before what it can do.
     at = greeting.find(b"\0") + 1 + 4 + 8 + 1
     if greeting[:1] != b"\x0a" or len(greeting) < at + 2 or at == 13:

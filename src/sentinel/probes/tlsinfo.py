@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sentinel.probes.base import Failed, Labels, Sight
+from sentinel.probes.said import clean
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Name
@@ -20,9 +21,7 @@ CHAIN_MAX_CERTS = 16
 CHAIN_MAX_BYTES = 100 * 1024
 NAMES_MAX = 100
 PORTRAITS_KEPT_MAX = 4096
-LABEL_MAX_CHARS = 1024
 
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 # OpenSSL's names of the suites before TLS 1.3, in the names of the IANA registry that Go, and so every dashboard, uses.
 IANA_CIPHERS = {
@@ -193,12 +192,6 @@ def names(certificate: Certificate) -> tuple[list[str], list[str]]:
 def name_of(name: Name) -> str:
     """Write a distinguished name on one line."""
     return clean(name.rfc4514_string())
-
-
-def clean(text: str, limit: int = LABEL_MAX_CHARS) -> str:
-    """Make a foreign text fit for a label or a sentence: no control characters, no lone surrogates, not too long."""
-    text = _UNSEEN.sub("\ufffd", text[: limit + 1])
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def spoken_version(version: str) -> str:

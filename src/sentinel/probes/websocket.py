@@ -16,10 +16,11 @@ from sentinel.probes.http_message import Link
 from sentinel.probes.http_options import TOKEN, BasicAuth, Headers, authorization
 from sentinel.probes.net import open_socket
 from sentinel.probes.patience import Patience
+from sentinel.probes.said import quote
 from sentinel.probes.targets import TARGETS_MAX, HostOptions, check_targets
 from sentinel.probes.tlscontext import TlsOptions
 from sentinel.probes.websocket_frames import TEXT, Messages
-from sentinel.probes.websocket_handshake import OURS, Wish, link_of, quote, upgrade
+from sentinel.probes.websocket_handshake import OURS, Wish, link_of, upgrade
 from sentinel.probes.wire import LINE_MAX_BYTES, Wire
 
 PROTOCOLS_MAX = 10

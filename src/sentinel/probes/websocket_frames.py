@@ -6,7 +6,7 @@ import os
 from typing import Final
 
 from sentinel.probes.base import Failed
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import clean
 from sentinel.probes.wire import Wire
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.http_message import AGENT, Link
-from sentinel.probes.tlsinfo import clean
+from sentinel.probes.said import quote
 from sentinel.probes.wire import Wire
 
 HEADERS_MAX = 256
-QUOTE_MAX_CHARS = 120
 MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # Of section 1.3.
 STATUS_LINE = re.compile(r"HTTP/1\.[01] ([1-5][0-9]{2})(?: |$)")
 # What the handshake says itself, so that nobody else may.
@@ -97,8 +96,3 @@ async def _line(wire: Wire) -> str:
     if line is None:
         raise Failed("protocol", f"{wire.name} hangs up on the WebSocket handshake")
     return line.decode("iso-8859-1")
-
-
-def quote(text: str) -> str:
-    """Return the beginning of a foreign text, in quotation marks."""
-    return f"“{clean(text, QUOTE_MAX_CHARS)}”"

@@ -8,7 +8,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from sentinel.core.report.model import Outage, ServiceReport
+from sentinel.core.report.model import DayFigure, Outage, ServiceReport
 from sentinel.reporting.words import Words
 
 WIDTH: Final = 1000
@@ -16,6 +16,12 @@ BAR_HEIGHT: Final = 28
 TICKS_MAX: Final = 12
 LEAST_WIDTH: Final = 1.5  # A minute of a month must still be seen.
 BAR_WIDTH: Final = 120
+DAYS_MAX: Final = 100  # More than that are drawn by month.
+DAYS_HEIGHT: Final = 40
+LEAST_SHARE: Final = 0.1
+NOT_WHOLE: Final = 0.8  # A day that lost a minute is as low as that: by colour alone nobody would see it.
+
+Drawn = tuple[float, str, str, str]  # Its height and class, its words, and what stands under it.
 
 
 def strip(report: ServiceReport, words: Words) -> Markup:
@@ -41,6 +47,55 @@ def strip(report: ServiceReport, words: Words) -> Markup:
     return Markup('<svg class="strip" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
         WIDTH, BAR_HEIGHT + 22, label, Markup("").join(parts)
     )
+
+
+def days(report: ServiceReport, words: Words) -> Markup:
+    """Draw how much the service was there on each day, or month of a long period; nothing where none is known."""
+    found = _months(report, words) if len(report.days) > DAYS_MAX else [_whole(day, words) for day in report.days]
+    if not any(height for height, *_ in found):
+        return Markup("")
+    step = WIDTH / len(found)
+    parts = []
+    for number, (height, kind, text, under) in enumerate(found):
+        parts.append(
+            Markup(
+                '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+            ).format(kind, number * step, DAYS_HEIGHT - height, step * 0.8, height, text)
+        )
+        if number % max(1, -(-len(found) // TICKS_MAX)) == 0:
+            parts.append(Markup('<text x="{:.1f}" y="{}">{}</text>').format(number * step, DAYS_HEIGHT + 17, under))
+    return Markup('<svg class="strip" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, DAYS_HEIGHT + 22, words.say("by_day"), Markup("").join(parts)
+    )
+
+
+def _months(report: ServiceReport, words: Words) -> list[Drawn]:
+    """Put the days of each month together."""
+    by_month: dict[str, list[DayFigure]] = {}
+    for day in report.days:
+        by_month.setdefault(f"{day.begins_at.astimezone(words.zone):%Y-%m}", []).append(day)
+    found = []
+    for month, some in by_month.items():
+        counted_s, down_s = sum(day.accountable_s for day in some), sum(day.downtime_s for day in some)
+        percent = 100 * (counted_s - down_s) / counted_s if counted_s else None
+        found.append(_drawn(percent, down_s, month, month, words))
+    return found
+
+
+def _whole(day: DayFigure, words: Words) -> Drawn:
+    local = day.begins_at.astimezone(words.zone)
+    return _drawn(day.percent, day.downtime_s, words.moment(day.begins_at, "date"), f"{local.day}", words)
+
+
+def _drawn(percent: float | None, down_s: float, name: str, under: str, words: Words) -> Drawn:
+    """Return a bar: its height from what of the time the service was there, so that an hour of a day is seen too."""
+    if percent is None:
+        return 0.0, "future", name, under
+    text = f"{name}{words.say('colon')}{words.percent(percent)}" + (
+        f", {words.say('downtime')} {words.hours(down_s)}" if down_s else ""
+    )
+    height = DAYS_HEIGHT * max(LEAST_SHARE, percent / 100 if percent >= 100 else percent / 100 * NOT_WHOLE)
+    return height, "good" if percent >= 100 else "down", text, under
 
 
 def bar(percent: float | None) -> Markup:

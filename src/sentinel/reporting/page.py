@@ -44,6 +44,7 @@ def html(
             back=back,
             url=None if url is None else url.rstrip("/"),
             strip=chart.strip,
+            days=chart.days,
             bar=chart.bar,
             verdict=lambda one: verdict(one, words),
             written=lambda cell: written(cell, words),

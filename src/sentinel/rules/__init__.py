@@ -3,6 +3,7 @@
 Pure: told the facts, it answers; ``explain`` also says why the rules before did not match.
 """
 
+from sentinel.rules.deciding import Deciding
 from sentinel.rules.facts import DEGRADED, Facts, Match, Rejected, Rule, calendar_of, kind_of, mismatch
 from sentinel.rules.streaks import Track, Turn, judge
 from sentinel.rules.verdict import (
@@ -24,6 +25,7 @@ __all__ = [
     "PRIORITY_OF",
     "SEVERITY_OF",
     "USUAL",
+    "Deciding",
     "Facts",
     "Match",
     "Rejected",

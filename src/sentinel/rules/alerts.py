@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,8 @@ from sentinel.core.inhibition import Selector
 from sentinel.core.model import PRIORITIES
 from sentinel.rules.facts import Match, Rule
 from sentinel.rules.verdict import LEVEL_OF
+
+KNOWN_MAX: Final = 4_096  # Answers that are kept.
 
 
 class AlertMeaning(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,25 @@ def ignored(labels: Mapping[str, str], meanings: Iterable[AlertMeaning]) -> bool
     decisive = (one for one in meanings if (one.ignore or one.rule is not None) and one.match.holds(labels))
     first = next(decisive, None)
     return first is not None and first.ignore
+
+
+class Meanings:
+    """What the configuration says of alerts, remembered by the labels that it asks for."""
+
+    def __init__(self, meanings: Sequence[AlertMeaning] = ()) -> None:
+        self._meanings = meanings
+        self._asked = tuple(sorted({label for one in meanings for label in one.match.labels}))
+        self._known: dict[tuple[str | None, ...], tuple[str, bool]] = {}
+
+    def of(self, labels: Mapping[str, str]) -> tuple[str, bool]:
+        """Return the service that alerts with these labels are about, if an entry says, and whether to ignore them."""
+        asked = tuple([labels.get(label) for label in self._asked])
+        found = self._known.get(asked)
+        if found is None:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            found = self._known[asked] = service_of(labels, self._meanings), ignored(labels, self._meanings)
+        return found
 
 
 def usual() -> tuple[AlertMeaning, ...]:

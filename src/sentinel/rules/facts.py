@@ -27,7 +27,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     A person's report has its words in ``labels`` (``rules.words``). ``on`` is the local day of the opening, ``wanted``
     the day agreed for an appointment or a request. ``open`` names the calendars that are open now, as far as rules
     ask. ``priorities`` holds those that the service's contract knows; a ``redundant`` service
-    does without one of its parts. ``alert`` is the fingerprint of another tool's.
+    does without one of its parts. ``alert`` is the fingerprint of another tool's, which is a fault
+    ``alone`` where that tool says itself what belongs together.
     """
 
     kind: Kind | Literal[""] = ""
@@ -37,6 +38,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     service: str = ""
     target: str = ""
     alert: str = ""
+    alone: bool = False
     reason: str = ""
     title: str = ""
     functional: bool = False

@@ -47,20 +47,32 @@ def explain(facts: Facts, rules: Sequence[Rule], group_by: Sequence[str]) -> tup
     Raises:
         Refused: as there.
     """
-    facts = replace(facts, kind=kind_of(facts))
     rejected: list[Rejected] = []
+    rule = decisive(facts, rules, rejected)
+    return None if rule is None else verdict_of(rule, facts, group_by), rejected
+
+
+def decisive(facts: Facts, rules: Sequence[Rule], rejected: list[Rejected] | None = None) -> Rule | None:
+    """Return the first rule that matches, or nothing while it still waits for its time; note those ``rejected``."""
+    facts = replace(facts, kind=kind_of(facts))
     for rule in (*rules, OTHERWISE):
         because = mismatch(rule, facts)
         if not because:
-            return _verdict(rule, facts, group_by), rejected
-        rejected.append(Rejected(rule.name, because))
+            return rule
+        if rejected is not None:
+            rejected.append(Rejected(rule.name, because))
         if rule.for_s and not mismatch(replace(rule, for_s=0.0), facts):
-            return None, rejected  # The first match wins, and this one waits: what stands behind it has no say.
+            return None  # The first match wins, and this one waits: what stands behind it has no say.
     raise AssertionError("the last rule matches everything")
 
 
-def _verdict(rule: Rule, facts: Facts, group_by: Sequence[str]) -> Verdict:
-    request = facts.kind == "request"
+def verdict_of(rule: Rule, facts: Facts, group_by: Sequence[str]) -> Verdict:
+    """Return what a rule says of what it matches.
+
+    Raises:
+        Refused: it is a request of the lowest priority, and no date is agreed (rule CLS-9).
+    """
+    request = kind_of(facts) == "request"
     priority = _of_request(rule, facts) if request else _of_incident(rule, facts)
     level: Level = 1 if request else rule.level or LEVEL_OF[priority]  # A request pages nobody.
     said = facts.labels.get("cause", "")
@@ -123,15 +135,22 @@ def _dedup(level: Level, facts: Facts, group_by: Sequence[str]) -> str:
     """
     # The title of an alert may change with every number in it; its labels never do.
     own = (("alert", facts.alert),) if facts.alert else (("probe", facts.probe or facts.title),)
-    known = {"service": facts.service, "probe": facts.probe, "target": facts.target, **facts.labels}
-    if facts.service:  # What the configuration calls it, whatever a tool does: so a probe's failure is the same fault.
-        known["service"] = facts.service
-    shared = tuple((name, known[name]) for name in group_by if known.get(name))
-    chosen = shared if shared and level > 1 else (*shared, *own)
+    shared = tuple((name, value) for name in group_by if (value := _known(name, facts)))
+    chosen = shared if shared and level > 1 and not facts.alone else (*shared, *own)
     return ",".join(f"{name}={value}" for name, value in chosen)
 
 
+def _known(name: str, facts: Facts) -> str:
+    """Return a label, or what stands for it: a service is what the configuration calls it, whatever a tool does."""
+    if name == "service" and facts.service:  # So a probe's failure is the same fault.
+        return facts.service
+    usual = getattr(facts, name) if name in {"service", "probe", "target"} else ""
+    return facts.labels.get(name, usual)
+
+
 def _fill(template: str, facts: Facts) -> str:
+    if "{" not in template:  # As nearly always.
+        return template
     for name in ("probe", "service", "target", "reason"):
         template = template.replace("{" + name + "}", getattr(facts, name))
     return template

@@ -12,6 +12,7 @@ from sentinel.store import rows
 from sentinel.store.tables import alert
 
 _decoder = msgspec.json.Decoder(Alert)
+_encoder = msgspec.json.Encoder()
 
 PUT = rows.ForDialect(lambda dialect: rows.upsert(dialect, alert, ("fingerprint",)))
 DROP = delete(alert).where(alert.c.fingerprint == bindparam("b_fingerprint"))
@@ -25,8 +26,8 @@ def firing(connection: Connection) -> list[Alert]:
 
 def put(connection: Connection, alerts: Sequence[Alert], gone: Iterable[str], dialect: str) -> None:
     """Keep alerts as they are now, and let go of those that are over."""
-    for fingerprint in gone:
-        connection.execute(DROP, {"b_fingerprint": fingerprint})
+    if dropped := [{"b_fingerprint": fingerprint} for fingerprint in gone]:
+        connection.execute(DROP, dropped)
     if alerts:
-        written = [{"fingerprint": one.fingerprint, "body": msgspec.json.encode(one).decode()} for one in alerts]
+        written = [{"fingerprint": one.fingerprint, "body": _encoder.encode(one).decode()} for one in alerts]
         connection.execute(PUT[dialect], written)

@@ -7,13 +7,15 @@ projections with ``wake_at``, outbox rows and what came of earlier ones stand or
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal, Protocol
 
 import msgspec
 
+from sentinel.core.alerts import Alert
 from sentinel.core.events import Event
 from sentinel.core.model import Result
+from sentinel.core.probe_days import Pace, ProbeDay
 from sentinel.core.state import Incident
 from sentinel.store.plain_rows import PlainStore
 from sentinel.store.repeats import AnswerStore
@@ -105,6 +107,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     outbox: Sequence[OutboxRow] = ()
     withdrawn: Sequence[str] = ()
     settlements: Sequence[Settlement] = ()
+    alerts: Sequence[Alert] = ()  # Of other tools: those that the events are about.
 
 
 class ProbeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -297,6 +300,14 @@ class Store(AnswerStore, PlainStore, Protocol):
         """
         ...
 
+    def touched(self) -> int | None:
+        """Return the unix time of the last such write; nothing before the first.
+
+        Raises:
+            StoreUnavailable: it cannot be read.
+        """
+        ...
+
     def verify(self) -> list[Fault]:
         """Refold every log, check the chain and compare with the projections."""
         ...
@@ -345,11 +356,23 @@ class ResultStore(Protocol):
         """Return a target's samples in order, packed and fresh alike; durations are rounded to the microsecond."""
         ...
 
-    def pack(self, before: datetime) -> int:
+    def pack(self, before: datetime, zone: tzinfo = UTC) -> int:
         """Pack samples of whole hours that ended before that; return how many samples were packed.
 
-        No transaction of it is long: what is recorded meanwhile need not wait.
+        They count for days of the zone. No transaction of it is long: what is recorded meanwhile need not wait.
         """
+        ...
+
+    def days(self, probes: Iterable[str], since: int) -> dict[str, list[ProbeDay]]:
+        """Return how the days of probes went from one day on, as far as their hours are packed, in order."""
+        ...
+
+    def failed(self, probes: Iterable[str], since: datetime) -> dict[str, int]:
+        """Return how many runs of probes failed since a moment, also those whose hour is not packed yet."""
+        ...
+
+    def paces(self, probe: str, target: str, span: tuple[datetime, datetime], pieces: int) -> list[Pace]:
+        """Return how long a target's runs took in each of so many pieces of a time, without those of no run."""
         ...
 
     def prune(self, before: datetime) -> None:

@@ -19,6 +19,10 @@ class StoreUnfit(StoreUnavailable):
     """The database must not be used as it is: corrupted, open to others, or of another version of Sentinel."""
 
 
+class Contended(StoreUnavailable):
+    """The server refused because of what others were doing at the same time; run again, it may well succeed."""
+
+
 # By the name that SQLite gives its primary result code.
 SQLITE_REASONS: Final = {
     "SQLITE_FULL": "the disk is full",
@@ -30,6 +34,8 @@ SQLITE_REASONS: Final = {
     "SQLITE_PERM": "Sentinel may not use it",
     "SQLITE_NOMEM": "there is no memory left",
 }
+# A serialization failure, a deadlock.
+POSTGRESQL_CONTENDED: Final = frozenset({"40001", "40P01"})
 SQLITE_CORRUPTED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 # By SQLSTATE, or its class of two letters.
 POSTGRESQL_REASONS: Final = {
@@ -73,6 +79,8 @@ def translated(name: str, error: exc.DBAPIError) -> StoreUnavailable:
     said = one_line(str(original))
     if code in SQLITE_CORRUPTED or state in POSTGRESQL_CORRUPTED:
         return corrupted(name, said)
+    if state in POSTGRESQL_CONTENDED:
+        return Contended(f"{name}: others were writing the same ({said}).")
     reason = SQLITE_REASONS.get(code) or POSTGRESQL_REASONS.get(state) or POSTGRESQL_REASONS.get(state[:2])
     return StoreUnavailable(f"{name}: {reason} ({said})." if reason else f"{name}: {said}.")
 

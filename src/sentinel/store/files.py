@@ -24,12 +24,24 @@ def prepare(path: Path) -> None:
     """
     try:
         if not path.parent.is_dir():
-            path.parent.mkdir(mode=FOLDER_MODE, parents=True)
-            path.parent.chmod(FOLDER_MODE)
+            _make_folder(path.parent)
         make(path)
         check(path)
     except OSError as error:
         raise StoreUnfit(f"{path}: it cannot be made or read: {error.strerror}.") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder whose name outlives a power cut: SQLite syncs the folder of a database, nobody those above it."""
+    made = [one for one in (folder, *folder.parents) if not one.is_dir()]
+    folder.mkdir(mode=FOLDER_MODE, parents=True)
+    folder.chmod(FOLDER_MODE)
+    for one in made:
+        above = os.open(one.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
 
 
 def make(path: Path) -> None:

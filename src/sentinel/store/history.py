@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from sentinel.core import events as e
 from sentinel.core.state import Incident
-from sentinel.store import rows
+from sentinel.store import reads
 from sentinel.store.tables import incident, log
 
 # An incident is opened this much after its T0 at most, and what it was merged into lasts this much longer at most.
@@ -31,15 +31,14 @@ def during(
 ) -> list[Told]:
     """Return incidents of all services that may have been there in a time, newest first, each with such events."""
     statement = (
-        select(incident.c.snapshot)
-        .where(
+        reads.KEPT.where(
             incident.c.opened_at < ends_at + AROUND,
             or_(incident.c.closed_at.is_(None), incident.c.closed_at >= begins_at - AROUND),
         )
         .order_by(incident.c.ordinal.desc())
         .limit(limit)
     )
-    states = [rows.to_incident(text) for text in connection.execute(statement).scalars()]
+    states = reads.states(connection, connection.execute(statement).all())
     happened: dict[str, list[e.Event]] = defaultdict(list)
     wanted = list(kinds)
     for first in range(0, len(states), TOGETHER_MAX):

@@ -13,11 +13,14 @@ from sentinel.core.matching import Silence
 from sentinel.core.pings import Heard
 from sentinel.core.rota import Entry
 from sentinel.core.state import Incident
-from sentinel.store import alerts, answers, history, ledger, log, outbox, plain, reads, records, rotas, verify
+from sentinel.store import alerts, answers, deeds, history, ledger, log, outbox, plain, reads, records, rotas, verify
 from sentinel.store.base import Conflict, Fault, Line, OutboxRow, Passed, Recorded, Services, Sought, Write
 from sentinel.store.database import Database
-from sentinel.store.plain_rows import Record
+from sentinel.store.failures import Contended
+from sentinel.store.plain_rows import Deed, Record
 from sentinel.tickets.base import Ticket, TicketReference
+
+AGAIN_MAX = 3  # times that a commit is run again at once when a server refused it for what others did
 
 
 class SqlStore:
@@ -28,9 +31,18 @@ class SqlStore:
 
     def commit(self, write: Write) -> None:
         """Write all or nothing, and return only when it is on disk."""
+        for _ in range(AGAIN_MAX):
+            try:
+                return self._commit(write)
+            except Contended:
+                continue
+        return self._commit(write)
+
+    def _commit(self, write: Write) -> None:
         with self._database.write() as connection:
             log.append(connection, write)
             outbox.put(connection, write, self._database.dialect)
+            alerts.put(connection, write.alerts, (), self._database.dialect)
 
     def unfinished(self) -> list[Incident]:
         """Return the incidents that are neither closed nor merged, oldest first."""
@@ -181,6 +193,11 @@ class SqlStore:
         with self._database.write() as connection:
             return outbox.owe_once(connection, rows, self._database.dialect)
 
+    def deeds(self, before: datetime, limit: int, by: str = "") -> list[Deed]:
+        """Return what somebody, or somebody of that name, did before a moment; the newest, so many of each kind."""
+        with self._database.read() as connection:
+            return deeds.newest(connection, before, limit, by)
+
     def ledger(self, subject: str) -> list[Line]:
         """Return all lines of a subject, stream by stream, in order."""
         with self._database.read() as connection:
@@ -251,6 +268,11 @@ class SqlStore:
         """Write one row, to prove that writing works."""
         with self._database.write() as connection:
             plain.touch(connection, at, self._database.dialect)
+
+    def touched(self) -> int | None:
+        """Return the unix time of the last write that only proved that writing works; nothing before the first."""
+        with self._database.read() as connection:
+            return plain.touched(connection)
 
     def verify(self) -> list[Fault]:
         """Refold every log, check the chain and compare with the projections."""

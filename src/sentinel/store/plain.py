@@ -97,10 +97,17 @@ def heartbeats(connection: Connection) -> dict[str, Heard]:
 def put_heartbeat(connection: Connection, name: str, at: datetime, heard: Heard, dialect: str) -> None:
     """Remember what is known of a heartbeat after a call."""
     body = msgspec.json.encode(heard).decode()
-    connection.execute(PUT_HEARTBEAT[dialect], {"name": name, "at": at, "failure": heard.failure, "body": body})
+    # `body` says all of it; the column `failure` is read in rows of the first version only.
+    connection.execute(PUT_HEARTBEAT[dialect], {"name": name, "at": at, "failure": "", "body": body})
 
 
 def touch(connection: Connection, at: datetime, dialect: str) -> None:
     """Write the moment into the row that is kept for that."""
     values = {"name": TOUCHED, "highest": int(at.timestamp())}
     connection.execute(rows.upsert(dialect, counter, ("name",)), values)
+
+
+def touched(connection: Connection) -> int | None:
+    """Return the unix time in the row that is kept for that."""
+    found: int | None = connection.execute(select(counter.c.highest).where(counter.c.name == TOUCHED)).scalar()
+    return found

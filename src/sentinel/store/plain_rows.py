@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from sentinel.core.alerts import Alert
 from sentinel.core.matching import Silence
@@ -18,6 +18,18 @@ class Record(NamedTuple):
 
     subject: str
     name: str
+    body: bytes
+
+
+class Deed(NamedTuple):
+    """Something that was done: an event of an incident, a line of a stream ``SUBJECT/NAME``, or a silence by its id.
+
+    ``body`` is the fact as JSON; a silence has its end for ``at``.
+    """
+
+    kind: Literal["event", "line", "silence"]
+    where: str
+    at: datetime
     body: bytes
 
 
@@ -78,4 +90,11 @@ class PlainStore(Protocol):
 
     def put_records(self, kept: Sequence[Record], gone: Sequence[tuple[str, str]] = ()) -> None:
         """Keep records as they are now, and let go of those of a subject and a name; all or nothing."""
+        ...
+
+    def deeds(self, before: datetime, limit: int, by: str = "") -> list[Deed]:
+        """Return what somebody, or somebody of that name, did before a moment; the newest, so many of each kind.
+
+        Silences are those that end last. What names nobody after all is for the reader to leave out.
+        """
         ...

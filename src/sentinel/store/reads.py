@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
+from sentinel.core import events as e
+from sentinel.core.folding import fold
 from sentinel.core.state import Incident
 from sentinel.store import plain, rows
 from sentinel.store.base import Recorded, Services
@@ -16,19 +19,37 @@ COUNTER = "incident"
 # Incidents that one transaction forgets: others wait for less than a second.
 PRUNE_MAX = 500
 
-UNFINISHED = select(incident.c.snapshot).where(incident.c.closed_at.is_(None)).order_by(incident.c.ordinal)
+KEPT = select(incident.c.number, incident.c.sequence, incident.c.snapshot)
+UNFINISHED = KEPT.where(incident.c.closed_at.is_(None)).order_by(incident.c.ordinal)
+SINCE = (
+    select(log.c.sequence, log.c.body)
+    .where(log.c.incident == bindparam("number"), log.c.sequence > bindparam("after"))
+    .order_by(log.c.sequence)
+)
+
+
+def states(connection: Connection, found: Iterable[Any]) -> list[Incident]:
+    """Return the incidents of rows of ``KEPT``: the snapshot of each, and what has happened since it was written."""
+    return [_caught_up(connection, row) for row in found]
+
+
+def _caught_up(connection: Connection, row: Any) -> Incident:
+    state = rows.to_incident(row.snapshot)
+    if state.sequence >= row.sequence:
+        return state
+    since = connection.execute(SINCE, {"number": row.number, "after": state.sequence})
+    return fold(state, (e.decode(one.body.encode()) for one in since))
 
 
 def unfinished(connection: Connection) -> list[Incident]:
     """Return the incidents that are neither closed nor merged, oldest first."""
-    return [rows.to_incident(text) for text in connection.execute(UNFINISHED).scalars()]
+    return states(connection, connection.execute(UNFINISHED).all())
 
 
 def one(connection: Connection, number: str) -> Incident | None:
     """Return one incident, whatever its phase."""
-    statement = select(incident.c.snapshot).where(incident.c.number == number)
-    text = connection.execute(statement).scalar_one_or_none()
-    return rows.to_incident(text) if text is not None else None
+    row = connection.execute(KEPT.where(incident.c.number == number)).one_or_none()
+    return _caught_up(connection, row) if row is not None else None
 
 
 def newest(
@@ -36,7 +57,7 @@ def newest(
 ) -> list[Incident]:
     """Return incidents, newest first, of these phases, this service and faults that begin so, where they are named."""
     phases, service, fault = asked
-    statement = select(incident.c.snapshot).order_by(incident.c.ordinal.desc()).limit(limit)
+    statement = KEPT.order_by(incident.c.ordinal.desc()).limit(limit)
     if before:
         statement = statement.where(incident.c.ordinal < rows.ordinal(before))
     if wanted := tuple(phases):
@@ -45,7 +66,7 @@ def newest(
         statement = statement.where(incident.c.service.in_((service,) if isinstance(service, str) else service))
     if fault:
         statement = statement.where(incident.c.dedup.startswith(fault, autoescape=True))
-    return [rows.to_incident(text) for text in connection.execute(statement).scalars()]
+    return states(connection, connection.execute(statement).all())
 
 
 def openings(connection: Connection, since: datetime) -> list[tuple[str, datetime]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, type_coerce
 
 from sentinel.core.model import Result
-from sentinel.store import packing, rows
+from sentinel.core.probe_days import Pace, ProbeDay
+from sentinel.store import days, packing, rows
 from sentinel.store.base import ProbeEvent, ProbeState, Sample
 from sentinel.store.database import Database
 from sentinel.store.tables import (
@@ -127,7 +128,23 @@ class SqlResultStore:
             points = _packed(connection, number, since) + _fresh(connection, number, since)
         return [Sample(probe, target, p.at, p.ok, p.duration_us / MICROSECONDS) for p in sorted(points)]
 
-    def pack(self, before: datetime) -> int:
+    def days(self, probes: Iterable[str], since: int) -> dict[str, list[ProbeDay]]:
+        """Return how the days of probes went from one day on, as far as their hours are packed, in order."""
+        with self._database.read() as connection:
+            return days.read(connection, probes, since)
+
+    def failed(self, probes: Iterable[str], since: datetime) -> dict[str, int]:
+        """Return how many runs of probes failed since a moment."""
+        with self._database.read() as connection:
+            return days.failed(connection, probes, since)
+
+    def paces(self, probe: str, target: str, span: tuple[datetime, datetime], pieces: int) -> list[Pace]:
+        """Return how long a target's runs took in each of so many pieces of a time, without those of no run."""
+        with self._database.read() as connection:
+            number = connection.execute(SERIES, {"probe": probe, "target": target}).scalar_one_or_none()
+            return [] if number is None else days.paces(connection, number, span, pieces)
+
+    def pack(self, before: datetime, zone: tzinfo = UTC) -> int:
         """Pack samples of whole hours that ended before that, some series a transaction; return how many there were."""
         end, packed = packing.hour_of(before), 0
         while (found := self._oldest(end)) is not None:
@@ -135,7 +152,9 @@ class SqlResultStore:
             for first in range(numbers.start, numbers.stop, SERIES_TOGETHER):
                 with self._database.write() as connection:
                     series_slice = range(first, first + SERIES_TOGETHER)
-                    packed += _pack_slice(connection, hour, series_slice, self._database.dialect)
+                    moved = _pack_slice(connection, hour, series_slice, self._database.dialect)
+                    days.count(connection, self._database.dialect, days.day_of(hour, zone), moved)
+                    packed += sum(map(len, moved.values()))
                 if first + SERIES_TOGETHER < numbers.stop:
                     time.sleep(PAUSE_S)
         return packed
@@ -189,6 +208,7 @@ class SqlResultStore:
             connection.execute(delete(sample_chunk).where(sample_chunk.c.hour < packing.hour_of(before)))
             connection.execute(delete(sample_tail).where(sample_tail.c.at < before))
             connection.execute(delete(probe_event).where(probe_event.c.at < before - EVENTS_OUTLIVE_SAMPLES))
+            days.forget(connection, before - EVENTS_OUTLIVE_SAMPLES)
 
     def size_bytes(self) -> int:
         """Return the size of the database on disk."""
@@ -199,8 +219,11 @@ class SqlResultStore:
         self._database.close()
 
 
-def _pack_slice(connection: Connection, hour: int, numbers: range, dialect: str) -> int:
-    """Move one hour of some series from the tail into chunks; samples that came late join the chunk of their hour."""
+def _pack_slice(connection: Connection, hour: int, numbers: range, dialect: str) -> dict[int, list[packing.Raw]]:
+    """Move one hour of some series from the tail into chunks; samples that came late join the chunk of their hour.
+
+    Return what was moved, by series.
+    """
     span = {
         "first": numbers.start,
         "beyond": numbers.stop,
@@ -208,10 +231,9 @@ def _pack_slice(connection: Connection, hour: int, numbers: range, dialect: str)
         "end": packing.starts_at(hour + 1),
     }
     chunks: list[dict[str, Any]] = []
-    count = 0
+    moved: dict[int, list[packing.Raw]] = {}
     for number, group in groupby(connection.execute(TAIL_OF_SLICE, span).all(), key=itemgetter(0)):
-        raws = [packing.Raw(*raw) for _, *raw in group]
-        count += len(raws)
+        raws = moved[number] = [packing.Raw(*raw) for _, *raw in group]
         there = connection.execute(CHUNK, {"series": number, "hour": hour}).scalar_one_or_none()
         if there is not None:
             raws = sorted(raws + packing.unpack_raw(hour, there))
@@ -219,7 +241,7 @@ def _pack_slice(connection: Connection, hour: int, numbers: range, dialect: str)
     if chunks:
         connection.execute(PUT_CHUNK[dialect], chunks)
         connection.execute(delete(sample_tail).where(*IN_SLICE), span)
-    return count
+    return moved
 
 
 def _packed(connection: Connection, number: int, since: datetime) -> list[packing.Point]:

@@ -56,9 +56,9 @@ def to_recorded(row: Row[Any]) -> Recorded:
     return Recorded(row.incident, row.sequence, e.decode(row.body.encode()), row.hash)
 
 
-def from_incident(state: Incident, head: str, wake_at: datetime | None) -> dict[str, Any]:
-    """Return the projection of an incident: what lists and timers look for, and a snapshot of all of it."""
-    return {
+def from_incident(state: Incident, head: str, wake_at: datetime | None, *, whole: bool = True) -> dict[str, Any]:
+    """Return the projection of an incident: what lists and timers look for, and a snapshot if it is ``whole``."""
+    row = {
         "number": state.number,
         "ordinal": ordinal(state.number),
         "dedup": state.dedup,
@@ -75,8 +75,10 @@ def from_incident(state: Incident, head: str, wake_at: datetime | None) -> dict[
         "wake_at": wake_at,
         "sequence": state.sequence,
         "hash": head,
-        "snapshot": snapshot(state),
     }
+    if whole:
+        row["snapshot"] = snapshot(state)
+    return row
 
 
 def snapshot(state: Incident) -> str:

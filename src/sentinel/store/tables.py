@@ -69,7 +69,7 @@ Serial = BigInteger().with_variant(Integer, "sqlite")
 
 # The revision of the migrations that makes each group: MAJOR.MINOR.
 STATE = MetaData(info={"revision": "1.6"})
-RESULTS = MetaData(info={"revision": "1.1"})
+RESULTS = MetaData(info={"revision": "1.2"})
 
 incident = Table(
     "incident",
@@ -294,6 +294,17 @@ sample_chunk = Table(
     sqlite_with_rowid=False,
 )
 Index("sample_chunk_hour", sample_chunk.c.hour)
+
+# How a day went, counted when its hours are packed; ``day`` is the number of a local day, as ``date.toordinal`` has it.
+sample_day = Table(
+    "sample_day",
+    RESULTS,
+    Column("series", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("runs", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 # One row: the newest sample of every series at a moment, from which a start goes on through the tail.
 sample_newest = Table(

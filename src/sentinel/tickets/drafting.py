@@ -12,13 +12,17 @@ from sentinel.tickets.base import Ticket
 NOTES_MAX = 500
 
 
-def draft(state: Incident, timeline: Iterable[tuple[int, e.Event]], url: str) -> Ticket:
-    """Return the ticket of an incident as it is now."""
+def draft(state: Incident, timeline: Iterable[tuple[int, e.Event]], url: str, backend: str = "") -> Ticket:
+    """Return the ticket of an incident as it is now; what was said in that back-end is not said there again."""
     signal = next(iter(state.signals.values())).signal
     lines = [signal.detail or state.title, f"Opened by rule “{state.rule}”; T0 {state.t0:%Y-%m-%d %H:%M:%S} UTC."]
     if state.plan.runbook:
         lines.append(f"Runbook: {state.plan.runbook}")
-    notes = [(sequence, told) for sequence, event in timeline if (told := line(event))]
+    notes = [
+        (sequence, told)
+        for sequence, event in timeline
+        if not (isinstance(event, e.Noted) and event.source.startswith(f"{backend}:")) and (told := line(event))
+    ]
     return Ticket(
         key=state.number,
         title=state.title,
@@ -52,6 +56,10 @@ def line(event: e.Event) -> str:
             return f"{when}  step {event.place + 1} of the escalation: {_people(tell)}{asked}"
         case e.Acknowledged(by=by, via=via):
             return f"{when}  acknowledged by {by} ({via})"
+        case e.HandedBack(by=by, whose=whose, why=why):
+            return f"{when}  handed back by {by}; {whose} had it{f': {why}' if why else ''}"
+        case e.Assigned(by=by, to=to, why=why):
+            return f"{when}  given to {to} by {by}{f': {why}' if why else ''}"
         case e.Noted(by=by, text=text):
             return f"{when}  {by}: {text}"
         case e.Resolved(by=by, text=text):

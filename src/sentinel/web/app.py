@@ -11,27 +11,57 @@ from pathlib import Path
 
 from aiohttp import web
 
+from sentinel.intake import ping_limits, proven
 from sentinel.intake import routes as intake
 from sentinel.intake import silences as foreign_silences
 from sentinel.web import (
     access_routes,
+    accounts,
+    addresses,
+    audit_page,
+    board,
     changes,
     changes_page,
+    configuration_page,
     crisis_page,
+    customer_pages,
+    heard,
+    history,
+    incident_page,
     incidents,
+    keys_pressed,
     lifecycle,
     links,
+    live,
     matrices,
+    matrices_page,
+    my_account,
+    now,
+    now_view,
     oncall,
+    oncall_page,
+    openid_sign_in,
     overload,
-    pages,
+    overview,
+    people_page,
     pictures,
+    probe_page,
     probes,
+    probes_page,
     problems,
+    problems_page,
+    recurring,
+    rendering,
     reports,
     requests,
+    requests_page,
     reviews,
+    services_page,
     signals,
+    signing,
+    silences_page,
+    silencing,
+    status_page,
     support,
 )
 from sentinel.web.bodies import BODY_MAX_BYTES
@@ -40,6 +70,7 @@ from sentinel.web.described import OPERATIONS
 from sentinel.web.guard import LIMITS, Route, add_headers, answer_problems, guarded
 from sentinel.web.limits import Limits
 from sentinel.web.openapi import DOCUMENT, encoded
+from sentinel.web.packing import packed
 from sentinel.web.rights import GRANTS
 from sentinel.web.runner import Runner, expectation
 from sentinel.web.telemetry import telemetry
@@ -53,30 +84,54 @@ API = "/api/v1"
 
 def routes(metrics_path: str) -> list[Route]:
     """Return everything that is answered; who may ask stands beside it."""
-    found = [*page_routes(), *api_routes(), *after_routes(), *change_routes(), *door_routes(metrics_path)]
+    people = [*page_routes(), *account_routes(), *after_routes(), *change_routes()]
+    found = [*people, *api_routes(), *door_routes(metrics_path)]
     named = [(route, f"{route.method} {route.path}") for route in (*found, *access_routes.routes(API))]
-    return [replace(route, grant=GRANTS.get(name), operation=OPERATIONS.get(name)) for route, name in named]
+    return [
+        replace(
+            route,
+            handler=customer_pages.shared(name, route.handler),
+            grant=GRANTS.get(name),
+            operation=OPERATIONS.get(name),
+        )
+        for route, name in named
+    ]
 
 
 def page_routes() -> list[Route]:
     """Return the pages that people look at."""
     return [
-        Route("GET", "/", pages.now),
-        Route("GET", "/incidents/{number}", pages.incident),
+        Route("GET", "/", now.show),
+        Route("GET", "/live", live.follow),
+        *incident_page.routes(),
+        *probes_page.routes(),
+        *probe_page.routes(),
+        *services_page.routes(),
         Route("GET", "/incidents/{number}/pictures/{name}", pictures.show),
-        *(Route("POST", f"/incidents/{{number}}/{action}", pages.act) for action in pages.ACTIONS),
-        Route("GET", "/requests", pages.requests),
-        Route("GET", "/static/{name}", pages.static, access="anyone"),
+        *requests_page.routes(),
+        *status_page.routes(),
+        Route("GET", "/static/{name}", rendering.static, access="anyone"),
         Route("GET", "/a/{code}", links.show, access="anyone"),
         Route("POST", "/a/{code}", links.act, access="anyone"),
+        Route("POST", "/a/{code}/keys", keys_pressed.press, access="anyone"),
         Route("GET", "/support/{key}", support.form, access="anyone"),
         Route("POST", "/support/{key}", support.take, access="anyone"),
+        *oncall_page.routes(),
+        *silences_page.routes(),
+        *people_page.routes(),
+        *audit_page.routes(),
+        *configuration_page.routes(),
         Route("GET", "/oncall/{rota}.ics", oncall.rota_feed),
         Route("GET", "/oncall/people/{person}.ics", oncall.person_feed),
         Route("GET", "/reports", reports.choose),
         Route("GET", "/reports/sla", reports.show),
         Route("GET", "/reports/style.css", reports.style),
     ]
+
+
+def account_routes() -> list[Route]:
+    """Return signing in and out, one's own account, and who administers those of others."""
+    return [*signing.routes(), *openid_sign_in.routes(), *my_account.routes(), *accounts.routes(API)]
 
 
 def api_routes() -> list[Route]:
@@ -93,8 +148,12 @@ def api_routes() -> list[Route]:
         *(Route("POST", f"{API}/requests/{{number}}/{name}", act) for name, act in requests.ACTIONS.items()),
         Route("GET", f"{API}/probes", probes.list_probes),
         Route("POST", f"{API}/probes/{{name}}/run", probes.run_probe),
+        Route("GET", f"{API}/heartbeats/{{name}}/pings", heard.list_pings),
         Route("GET", f"{API}/silences", probes.list_silences),
         Route("POST", f"{API}/silences", probes.add_silence),
+        Route("GET", f"{API}/silences/recurring", recurring.list_all),
+        Route("POST", f"{API}/silences/recurring", recurring.add),
+        Route("DELETE", f"{API}/silences/recurring/{{id}}", recurring.remove),
         Route("DELETE", f"{API}/silences/{{id}}", probes.expire_silence),
         Route("GET", f"{API}/oncall", oncall.list_on_call),
         Route("GET", f"{API}/oncall/shifts", oncall.list_shifts),
@@ -102,6 +161,7 @@ def api_routes() -> list[Route]:
         Route("POST", f"{API}/oncall/changes/{{id}}/undo", oncall.undo),
         Route("POST", f"{API}/oncall/{{rota}}/fill", oncall.fill),
         Route("POST", f"{API}/oncall/{{rota}}/swap", oncall.swap),
+        Route("GET", f"{API}/addresses", addresses.show),
         Route("GET", f"{API}/overload", overload.show),
         Route("POST", f"{API}/overload", overload.switch),
         Route("GET", f"{API}/matrices", matrices.list_matrices),
@@ -112,6 +172,7 @@ def api_routes() -> list[Route]:
         Route("GET", f"{API}/messages", probes.list_messages),
         Route("GET", f"{API}/reports/sla", reports.sla),
         Route("POST", f"{API}/reload", lifecycle.reload_api),
+        Route("GET", f"{API}/now", now_view.now),
         Route("GET", f"{API}/status", probes.show_status),
     ]
 
@@ -133,8 +194,7 @@ def door_routes(metrics_path: str) -> list[Route]:
 def change_routes() -> list[Route]:
     """Return what is answered about planned changes and fixes that wait."""
     return [
-        Route("GET", "/changes", changes_page.show),
-        *(Route("POST", f"/changes/{{number}}/{name}", changes_page.act) for name in changes_page.FORMS),
+        *changes_page.routes(),
         Route("GET", f"{API}/changes", changes.list_changes),
         Route("POST", f"{API}/changes", changes.plan),
         Route("GET", f"{API}/changes/{{number}}", changes.show_change),
@@ -151,7 +211,8 @@ def after_routes() -> list[Route]:
     return [
         Route("GET", "/incidents/{number}/report", reviews.show_report),
         Route("POST", "/incidents/{number}/report", reviews.write_form),
-        Route("GET", "/problems", problems.page),
+        *problems_page.routes(),
+        *matrices_page.routes(),
         Route("GET", f"{incident}/report", reviews.get_report),
         Route("POST", f"{incident}/report", reviews.write),
         Route("POST", f"{incident}/review", reviews.held),
@@ -175,13 +236,23 @@ def after_routes() -> list[Route]:
 
 def build(context: Context) -> web.Application:
     """Make the application. The path of the metrics is the one configured at the start."""
-    app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[telemetry, answer_problems])
+    app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[telemetry, packed, answer_problems])
     app[CONTEXT] = context
     app[lifecycle.RUNNING] = lifecycle.Running()
     app[lifecycle.SENDING] = lifecycle.Running()
     app[support.TAKEN] = support.Taken()
     app[foreign_silences.CHANGING] = asyncio.Lock()
+    app[proven.SEEN] = proven.Seen()
+    app[ping_limits.LIMITS] = ping_limits.PingLimits()
     app[LIMITS] = Limits()
+    app[signing.TRIES] = signing.Tries()
+    app[openid_sign_in.UNDER_WAY] = openid_sign_in.UnderWay()
+    status_page.keep(app)
+    app[overview.KEPT] = overview.Kept()
+    app[silencing.KEPT] = silencing.Counted()
+    app[board.BOARD] = board.Board()
+    app[history.KEPT] = history.Kept()
+    app[services_page.KEPT] = services_page.Kept()
     table = routes(context.settings().metrics_path)
     app[DOCUMENT] = encoded(table)
     for route in table:
@@ -190,6 +261,7 @@ def build(context: Context) -> web.Application:
         else:
             app.router.add_route(route.method, route.path, guarded(route), expect_handler=expectation)
     app.on_response_prepare.append(add_headers)
+    app.on_shutdown.append(live.end)
     return app
 
 

@@ -1,4 +1,4 @@
-"""The API of crises, and the forms of their page: declare, answer, steps, messages, decisions, the cell, the end."""
+"""The API of crises: declare, answer, steps, messages, decisions, the cell, the end."""
 
 from __future__ import annotations
 
@@ -214,50 +214,3 @@ ACTIONS: dict[str, Handler] = {
     "change": change,
     "close": close,
 }
-
-
-# The page's forms -----------------------------------------------------------------------------------------------------
-
-
-def of_form(action: str, by: str, text: str, form: dict[str, str]) -> Command:
-    """Return the command of a form on the page.
-
-    Raises:
-        Problem: 400 the form asks for nothing that is known.
-    """
-    match action:
-        case "declare":
-            return cc.DeclareCrisis(
-                by=by, why=text, trigger=form.get("trigger", ""), security=bool(form.get("security", ""))
-            )
-        case "decline":
-            return cc.DeclineCrisis(by=by, why=text)
-        case "step":
-            return cc.DoStep(by=by, step=form.get("step", ""), item=form.get("item", ""), text=text)
-        case "message":
-            return cc.SendUpdate(by=by, text=text)
-        case "drp_yes" | "drp_no":
-            return cc.DecideDrp(by=by, yes=action == "drp_yes", why=text)
-        case "drp_started":
-            return cc.StartDrp(by=by, why=text)
-        case "level2":
-            return cc.ActivateLevel(by=by, level=2, why=text)
-        case "level3":
-            return cc.ActivateLevel(by=by, level=3, why=text)
-        case "close":
-            return cc.CloseCrisis(by=by, text=text)
-    raise Problem(400, f"Nothing is called `{bodies.line(action)}`.")
-
-
-FORMS = (
-    "declare",
-    "decline",
-    "step",
-    "message",
-    "drp_yes",
-    "drp_no",
-    "drp_started",
-    "level2",
-    "level3",
-    "close",
-)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 
@@ -22,7 +22,7 @@ from sentinel.core.model import Refused
 from sentinel.engine.desk import Unknown
 from sentinel.store.base import StoreUnavailable
 from sentinel.web import identity as identities
-from sentinel.web import keys, paging, peers, repeats, tenancy
+from sentinel.web import keys, paging, peers, repeats, sessions, tenancy
 from sentinel.web.context import CONTEXT, AlertDoor, Context
 from sentinel.web.identity import IDENTITY, Identity
 from sentinel.web.limits import Limits, Weight
@@ -46,7 +46,8 @@ FRIENDLY_SITES = frozenset({"same-origin", "none"})
 HEADERS = {
     "Server": "Sentinel",
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -79,17 +80,18 @@ def guarded(route: Route) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            who = admit(request, route.access)
+            found = await sessions.look(request) if route.access != "anyone" else None
+            who = admit(request, route.access, found)
         except Problem as problem:
             if problem.status == 401:
-                charge(request, f"stranger:{identities.client(request)}", "bulk")
+                charge_stranger(request)
             raise
         if who is None:
             return await route.handler(request)
         request[IDENTITY] = who
         entitle(who, route)
         if not peers.on_control_socket(request) and route.access not in SENDERS:
-            charge(request, f"{who.key} {identities.client(request) if who.token is None else ''}", weight_of(route))
+            charge(request, f"{who.key} {identities.client(request) if who.trusted else ''}", weight_of(route))
         if route.grant is not None:
             await tenancy.within(request, route.grant.tenant)
         if route.operation is not None:
@@ -100,7 +102,7 @@ def guarded(route: Route) -> Handler:
     return handle
 
 
-def admit(request: web.Request, access: Access) -> Identity | None:
+def admit(request: web.Request, access: Access, signed_in: Identity | None = None) -> Identity | None:
     """Let a request in, and say who asks; nothing on routes where that does not matter.
 
     Raises:
@@ -109,7 +111,7 @@ def admit(request: web.Request, access: Access) -> Identity | None:
     if access == "anyone":
         return None
     if peers.on_control_socket(request):
-        return Identity(f"socket:{peers.user(request)}", "administrator")
+        return Identity(f"socket:{peers.user(request)}", "administrator", trusted=True)
     context = request.app[CONTEXT]
     if access == "listed" and _is_listed(request, context):
         return None
@@ -117,7 +119,7 @@ def admit(request: web.Request, access: Access) -> Identity | None:
         return None
     if access == "problems" and _may_send_alerts(request, context.settings().problems, "dynatrace"):
         return None
-    who = _with_token(request, context)
+    who = _with_token(request, context) or _signed_in(request, signed_in)
     if who is not None:
         return who
     if access == "listed":
@@ -131,13 +133,13 @@ def entitle(who: Identity, route: Route) -> None:
     Raises:
         Problem: 403, with the right that is missing.
     """
-    if who.token is None:  # The socket, and this machine as long as it needs no token: all rights.
+    if who.trusted:
         return
     grant = route.grant
     needed = grant.right if grant is not None else DOORS.get(route.access)
     if who.role == "customer":
         if grant is None or grant.tenant == "nothing":
-            raise Problem(403, "The token of a customer may not ask this.")
+            raise Problem(403, "A customer may not ask this.")
     elif needed is None or not who.has(needed):
         raise Problem(403, f"The role `{who.role}` may not ask this: it needs the right `{needed or 'of nobody'}`.")
 
@@ -180,9 +182,22 @@ def _with_token(request: web.Request, context: Context) -> Identity | None:
     return who
 
 
+def _signed_in(request: web.Request, found: Identity | None) -> Identity | None:
+    """Return who has signed in. A cookie is sent with whatever another site asks: the request must be our page's."""
+    if found is not None and request.method not in SAFE_METHODS and not is_of_our_page(request):
+        raise Problem(403, "The request comes from another site.")
+    return found
+
+
+def credentials_known(context: Context) -> bool:
+    """Tell whether somebody could prove who they are: then everybody has to."""
+    tokens, accounts = context.tokens, context.accounts
+    return (tokens is not None and tokens.known()) or (accounts is not None and accounts.known())
+
+
 def _of_this_machine(request: web.Request, context: Context, access: Access) -> Identity:
     peer, settings = peers.address(request), context.settings()
-    needed = settings.loopback == "no" or (context.tokens is not None and context.tokens.known())
+    needed = settings.loopback == "no" or bool(settings.sign_in_ways) or credentials_known(context)
     near = peer is not None and peer.is_loopback and not peers.forwarded(request)
     if needed and not (near and (access != "local" or settings.loopback == "yes")):
         raise identities.unknown(request, "Show a token: `Authorization: Bearer TOKEN`.")
@@ -192,7 +207,7 @@ def _of_this_machine(request: web.Request, context: Context, access: Access) -> 
         raise Problem(403, "The Host header names neither this machine nor `site.url`.")
     if request.method not in SAFE_METHODS and not _origin_is_ours(request):
         raise Problem(403, "The request comes from another site.")
-    return Identity("local", "administrator")
+    return Identity("local", "administrator", trusted=True)
 
 
 def _is_listed(request: web.Request, context: Context) -> bool:
@@ -252,9 +267,18 @@ def _origin_is_ours(request: web.Request) -> bool:
         return False
 
 
+def is_of_our_page(request: web.Request) -> bool:
+    """Tell whether a page of ours asks. Every browser says of its forms where they stand; what says nothing is none."""
+    said = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    return said and _origin_is_ours(request)
+
+
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put the headers that keep a browser in check on every answer, errors included."""
+    stricter = response.headers.get("Referrer-Policy")  # Where a code or a secret stands in the address (threat T22).
     response.headers.update(HEADERS)
+    if stricter:
+        response.headers["Referrer-Policy"] = stricter
     response.headers.setdefault("Cache-Control", "no-store")
     paging.add_link(request, response)
 
@@ -267,8 +291,11 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     except (Problem, Refused, StoreUnavailable, web.HTTPError) as error:
         problem = as_problem(error)
     if _wants_page(request):
-        from sentinel.web.pages import error_page  # noqa: PLC0415  the pages need this module
+        from sentinel.web.rendering import error_page  # noqa: PLC0415  the pages need this module
 
+        if problem.status == 401 and request.method == "GET" and sessions.offered(request):
+            form = f"{sessions.SIGN_IN}?{urlencode({'next': request.path_qs})}"
+            return web.Response(status=303, headers={"Location": form})
         return error_page(request, problem)
     return answer(problem)
 

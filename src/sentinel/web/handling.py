@@ -8,6 +8,7 @@ from typing import Literal
 from aiohttp import web
 
 from sentinel.core import commands as c
+from sentinel.core import handing
 from sentinel.core.model import CauseClass, Level, Priority, Severity, WaitsOn
 from sentinel.rules import LEVEL_OF, SEVERITY_OF
 from sentinel.rules.words import ATTRIBUTED, CAUSES
@@ -46,6 +47,12 @@ class Category(Body, frozen=True):
     cause_class: CauseClass | None = None
     cause: Name = ""
     by: Name = ""
+
+
+class Giving(Said, frozen=True):
+    """Somebody gives it to a person, by whatever name they go."""
+
+    to: Name = ""
 
 
 class Judgement(Body, frozen=True):
@@ -111,6 +118,25 @@ async def escalate(request: web.Request) -> web.Response:
     return await ordering.ordered(request, c.Escalate(by=people.acting(request, body.by), why=bodies.lines(body.text)))
 
 
+async def unacknowledge(request: web.Request) -> web.Response:
+    """Take the acknowledgement back: nobody has it, and the escalation starts again."""
+    body = await bodies.read(request, Said)
+    command = handing.HandBack(by=people.acting(request, body.by), why=bodies.lines(body.text))
+    return await ordering.ordered(request, command)
+
+
+async def assign(request: web.Request) -> web.Response:
+    """Give it to a person, who is told."""
+    body = await bodies.read(request, Giving)
+    command = handing.Assign(
+        by=people.acting(request, body.by),
+        to=_audience(request, body.to),
+        why=bodies.lines(body.text),
+        via="cli" if peers.on_control_socket(request) else "api",
+    )
+    return await ordering.ordered(request, command)
+
+
 async def problem(request: web.Request) -> web.Response:
     """Accept or decline the problem that was proposed."""
     body = await bodies.read(request, Judgement)
@@ -133,5 +159,7 @@ ACTIONS: dict[str, Handler] = {
     "recategorise": recategorise,
     "cascade": cascade,
     "escalate": escalate,
+    "unacknowledge": unacknowledge,
+    "assign": assign,
     "problem": problem,
 }

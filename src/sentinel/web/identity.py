@@ -8,7 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
-from sentinel.core.access import RIGHTS_OF, Right, Role, Token
+from sentinel.core.access import RIGHTS_OF, Right, Token
+from sentinel.core.model import Role
+from sentinel.engine.accounts import Session
 from sentinel.web import keys, peers
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.problem import Problem
@@ -21,13 +23,18 @@ PAGE_CHALLENGE: Final = 'Basic realm="Sentinel", charset="UTF-8"'
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks. ``key`` tells one from another; ``acts_as`` is empty for somebody who names who acts."""
+    """Who asks. ``key`` tells one from another; ``acts_as`` is empty for somebody who names who acts.
+
+    ``trusted`` is the control socket, and this machine as long as nobody there needs to prove anything.
+    """
 
     key: str
     role: Role
     acts_as: str = ""
     customer: str = ""
     token: Token | None = None
+    session: Session | None = None
+    trusted: bool = False
 
     def has(self, right: Right) -> bool:
         """Tell whether the role has a right."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from sentinel.web import bodies, scrape
-from sentinel.web.context import CONTEXT, ProbeAnswer
+from sentinel.web.context import CONTEXT, Context, ProbeAnswer
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
 PROBES_IN_FLIGHT_MAX: Final = 50
@@ -38,16 +39,40 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         sending.count -= 1
 
 
-async def healthy(_request: web.Request) -> web.Response:
-    """Say that the process lives."""
-    return web.Response(text="Sentinel is alive.\n")
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """How it is, for another Sentinel: whether it is ready, its clock, when its self-test last passed, what fails."""
+
+    ready: bool
+    at: datetime
+    self_test_passed_at: datetime | None
+    self_test_failing: tuple[str, ...]
+
+
+async def healthy(request: web.Request) -> web.Response:
+    """Say that the process lives, and which parts of its self-test fail; why stays on the page."""
+    failing = sorted(request.app[CONTEXT].health().self_test.failing)
+    more = f"Its self-test fails: {', '.join(failing)}.\n" if failing else ""
+    return web.Response(text=f"Sentinel is alive.\n{more}")
 
 
 async def ready(request: web.Request) -> web.Response:
     """Say whether everything is started; the reasons stay on the page, since anyone may ask this."""
+    if "application/json" in request.headers.get("Accept", ""):
+        return _ready_for_peers(request.app[CONTEXT])
     if request.app[CONTEXT].health().ready:
         return web.Response(text="Sentinel is ready.\n")
     return web.Response(text="Sentinel is not ready.\n", status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _ready_for_peers(context: Context) -> web.Response:
+    health = context.health()
+    said = Ready(
+        ready=health.ready,
+        at=context.now(),
+        self_test_passed_at=health.self_test.passed_at,
+        self_test_failing=tuple(sorted(health.self_test.failing)),
+    )
+    return bodies.json(said, status=200 if health.ready else 503)
 
 
 async def reload(request: web.Request) -> web.Response:

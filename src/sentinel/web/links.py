@@ -17,7 +17,7 @@ from sentinel.core.model import Person
 from sentinel.core.state import Incident
 from sentinel.messages import links
 from sentinel.store.base import Recorded
-from sentinel.web import pages
+from sentinel.web import rendering
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import Problem
 
@@ -35,20 +35,20 @@ class Found(NamedTuple):
 
 async def show(request: web.Request) -> web.Response:
     """Show what the incident is, and a button while somebody is still looked for."""
-    return _page(request, await _find(request))
+    return _page(request, await find(request))
 
 
 async def act(request: web.Request) -> web.Response:
     """Take the incident in the name of whom the link is for."""
-    found = await _find(request)
+    found = await find(request)
     if not found.used and found.state.phase == "open":
         command = c.Acknowledge(by=found.person.id, via=VIA)
         await request.app[CONTEXT].desk.order(found.state.number, command)
     raise web.HTTPSeeOther(request.path)
 
 
-async def _find(request: web.Request) -> Found:
-    """Return where the link leads.
+async def find(request: web.Request) -> Found:
+    """Return where the link of a request leads.
 
     Raises:
         Problem: 404 nowhere; nothing tells a wrong code from one of an incident that is forgotten.
@@ -79,7 +79,7 @@ def _spent(after: list[Recorded], person: str) -> bool:
 
 
 def _page(request: web.Request, found: Found) -> web.Response:
-    response = pages.render(
+    response = rendering.render(
         request,
         "link.html",
         language=found.person.language,

@@ -159,21 +159,21 @@ async def person_feed(request: web.Request) -> web.Response:
 async def fill(request: web.Request) -> web.Response:
     """Put somebody on call."""
     body = await bodies.read(request, Fill)
-    rota = _rota(request.match_info["rota"], request.app[CONTEXT])
+    rota = rota_of(request.match_info["rota"], request.app[CONTEXT])
     if bool(body.week) == bool(body.from_ and body.until) or bool(body.from_) != bool(body.until):
         raise Problem(400, "Give `week`, or `from` and `until`.")
     if body.week:
-        return await _put(request, rota, body, kind="fill", time=_week(rota, body.week))
+        return _made(await put(request, rota, body, kind="fill", time=week_of(rota, body.week)))
     assert body.from_ is not None, "it was looked at above"
     assert body.until is not None, "it was looked at above"
-    return await _put(request, rota, body, kind="override", time=(body.from_, body.until))
+    return _made(await put(request, rota, body, kind="override", time=(body.from_, body.until)))
 
 
 async def swap(request: web.Request) -> web.Response:
     """Put each of two people where the other was."""
     body = await bodies.read(request, Swap)
-    rota = _rota(request.match_info["rota"], request.app[CONTEXT])
-    return await _put(request, rota, body, kind="swap", time=(body.from_, body.until), with_=body.with_)
+    rota = rota_of(request.match_info["rota"], request.app[CONTEXT])
+    return _made(await put(request, rota, body, kind="swap", time=(body.from_, body.until), with_=body.with_))
 
 
 async def undo(request: web.Request) -> web.Response:
@@ -183,7 +183,7 @@ async def undo(request: web.Request) -> web.Response:
     return bodies.json(_change(await request.app[CONTEXT].rotas.undo(request.match_info["id"], by)))
 
 
-async def _put(
+async def put(
     request: web.Request,
     rota: Rota,
     body: Fill | Swap,
@@ -191,7 +191,14 @@ async def _put(
     kind: EntryKind,
     time: tuple[datetime, datetime],
     with_: str = "",
-) -> web.Response:
+) -> Entry:
+    """Put over a rota what somebody asks for; return it as it holds.
+
+    Raises:
+        Problem: 400 it makes no sense.
+        Refused: it cannot be.
+        StoreUnavailable: it is not on disk.
+    """
     context = request.app[CONTEXT]
     directory = context.settings().directory
     if not time[0] < time[1]:
@@ -208,13 +215,22 @@ async def _put(
         by=people.acting(request, body.by),
         made_at=context.now(),
     )
-    return bodies.json(_change(await context.rotas.put(entry)), status=201)
+    return await context.rotas.put(entry)
+
+
+def _made(entry: Entry) -> web.Response:
+    return bodies.json(_change(entry), status=201)
 
 
 # ---------------------------------------------------------------------------------------------------------- small steps
 
 
-def _rota(name: str, context: Context) -> Rota:
+def rota_of(name: str, context: Context) -> Rota:
+    """Return a rota as it is now.
+
+    Raises:
+        Problem: 404 there is none.
+    """
     rota = context.rotas.current.get(name)
     if rota is None:
         raise Problem(404, f"There is no rota `{bodies.line(name)}`.")
@@ -223,7 +239,7 @@ def _rota(name: str, context: Context) -> Rota:
 
 def _asked(request: web.Request, context: Context) -> list[Rota]:
     name = request.query.get("rota", "")
-    return [_rota(name, context)] if name else list(context.rotas.current.values())
+    return [rota_of(name, context)] if name else list(context.rotas.current.values())
 
 
 def _moment(request: web.Request, name: str, default: datetime) -> datetime:
@@ -246,7 +262,13 @@ def _known_time(moment: datetime, name: str) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _week(rota: Rota, written: str) -> tuple[datetime, datetime]:
+def week_of(rota: Rota, written: str) -> tuple[datetime, datetime]:
+    """Return from when until when the cycles last that begin in a week: ``2026-W49``.
+
+    Raises:
+        Problem: 400 it is no week.
+        Refused: no cycle begins in it.
+    """
     found = _WEEK.fullmatch(written)
     if not found or not FIRST_YEAR <= int(found[1]) <= LAST_YEAR:
         raise Problem(400, "`week` must be a week as ISO 8601 writes it: 2026-W49.")
@@ -257,7 +279,7 @@ def _stretches(request: web.Request, rota: Rota, context: Context) -> list[Stret
     written = request.query.get("week", "")
     if written:
         try:
-            return oncall.stretches(rota, *_week(rota, written))
+            return oncall.stretches(rota, *week_of(rota, written))
         except Refused:
             if "rota" in request.query:
                 raise

@@ -40,6 +40,23 @@ def page(request: web.Request, found: Sequence[T], name: Callable[[T], str], lim
     return shown
 
 
+def after(request: web.Request) -> str:
+    """Return the name of the last one of the page before; empty for the first page.
+
+    Raises:
+        Problem: 400 the cursor is none.
+    """
+    last = request.query.get("cursor", "")
+    return _read(last) if last else ""
+
+
+def cut(request: web.Request, found: Sequence[T], name: Callable[[T], str], limit: int) -> list[T]:
+    """Return the page of a list that was read from where it goes on, one more than ``limit`` of it."""
+    if len(found) > limit:
+        link(request, cursor=_written(name(found[limit - 1])))
+    return list(found[:limit])
+
+
 def link(request: web.Request, **parameters: str) -> None:
     """Put a link to the next page on the answer to come: this request with other parameters."""
     request[NEXT] = str(request.rel_url.update_query(parameters))

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import web
-from msgspec.structs import replace
 
 from sentinel.core.matching import Silence, written
-from sentinel.web import bodies, paging, people
+from sentinel.engine.live import Row
+from sentinel.web import bodies, identity, paging, peers, people, silencing
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import Problem
@@ -48,22 +48,24 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
+def probe_view(row: Row) -> ProbeView:
+    """Show a target."""
+    return ProbeView(
+        probe=row.plan.name,
+        target=row.target,
+        type=row.plan.type,
+        service=row.plan.service,
+        state=row.state,
+        since=row.since,
+        last=row.last,
+    )
+
+
 async def list_probes(request: web.Request) -> web.Response:
     """List every target of every probe with its last result."""
     bodies.known_parameters(request, "probe", "state", "limit", "cursor")
     wanted = {name: request.query[name] for name in ("probe", "state") if name in request.query}
-    rows = [
-        ProbeView(
-            probe=row.plan.name,
-            target=row.target,
-            type=row.plan.type,
-            service=row.plan.service,
-            state=row.state,
-            since=row.since,
-            last=row.last,
-        )
-        for row in request.app[CONTEXT].live.rows()
-    ]
+    rows = map(probe_view, request.app[CONTEXT].live.rows())
     found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
     return paging.listed(request, found, lambda row: f"{row.probe} {row.target}", ROWS_MAX)
 
@@ -106,21 +108,19 @@ async def add_silence(request: web.Request) -> web.Response:
         ends_at=ends_at,
         by=people.acting(request, body.by),
         comment=bodies.lines(body.comment),
+        updated_at=now,
     )
+    (targets,) = await silencing.count_targets(context.live, [silence])
+    silencing.weigh(silence, targets)
     await context.desk.silence(silence)
     return bodies.json(silence_view(silence), status=201)
 
 
 async def expire_silence(request: web.Request) -> web.Response:
     """End a silence now."""
-    context = request.app[CONTEXT]
-    silence_id, now = request.match_info["id"], context.now()
-    found: list[Silence] = await context.read(context.store.silences, now)
-    silence = next((one for one in found if one.id == silence_id), None)
-    if silence is None:
-        raise Problem(404, f"There is no silence `{bodies.line(silence_id)}` that has not ended.")
-    ended = replace(silence, starts_at=min(silence.starts_at, now), ends_at=now)
-    await context.desk.silence(ended)
+    who = identity.of(request)
+    by = (who.acts_as if who else "") or peers.user(request)
+    ended = await silencing.expire(request.app[CONTEXT], request.match_info["id"], by)
     return bodies.json(silence_view(ended))
 
 
@@ -161,6 +161,6 @@ async def show_status(request: web.Request) -> web.Response:
         targets=targets,
         incidents_open=sum(state.active for state in context.desk.open()),
         last_run_at=health.last_run_at,
-        problems=health.problems,
+        problems=(*health.problems, *(f"self-test: {one}: {why}" for one, why in health.self_test.failing.items())),
     )
     return bodies.json(status)

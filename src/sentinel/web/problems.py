@@ -1,4 +1,4 @@
-"""Records of problems, and the page of problems and actions (rules LIF-8 and REX-2)."""
+"""The API of records of problems (rules LIF-8 and REX-2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from sentinel.web import bodies, paging, people, reviews
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT
 from sentinel.web.ordering import number_of
-from sentinel.web.pages import render
 from sentinel.web.problem import Problem
 from sentinel.web.reviews import ActionView, action_view
 
@@ -199,15 +198,6 @@ async def discuss_action(request: web.Request) -> web.Response:
     name, text = bodies.line(request.match_info["action"]).upper(), bodies.lines(body.text)
     made = request.app[CONTEXT].problems.discuss_action(_number(request), people.acting(request, body.by), name, text)
     return _shown(await made)
-
-
-async def page(request: web.Request) -> web.Response:
-    """Show the problems and the actions still to be done, as a page."""
-    context = request.app[CONTEXT]
-    records = sorted(context.problems.all(), key=lambda one: (one.phase == "solved", one.opened_at))
-    actions = await reviews.all_actions(request, only_open=True)
-    owed = [state for state in context.desk.followed() if state.review is not None and state.review.owed]
-    return render(request, "problems.html", problems=records, open_actions=actions, owed=owed)
 
 
 def _number(request: web.Request) -> str:

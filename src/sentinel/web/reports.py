@@ -17,8 +17,8 @@ from sentinel.core.report.model import NoService, Report, Wanted
 from sentinel.reporting import asking, mail, page, pdf, table
 from sentinel.web import bodies, identity
 from sentinel.web.context import CONTEXT
-from sentinel.web.pages import render
 from sentinel.web.problem import Problem
+from sentinel.web.rendering import render
 from sentinel.web.wording import wording
 
 PARAMETERS: Final = ("service", "customer", "from", "to", "month")

@@ -16,7 +16,7 @@ from sentinel.core import requests
 from sentinel.core.model import Phase, Signal, Verdict
 from sentinel.core.state import Incident
 from sentinel.rules import Facts, words
-from sentinel.web import bodies, peers, people, signals, tenancy
+from sentinel.web import bodies, paging, peers, people, signals, tenancy
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.ordering import number_of, queued
@@ -87,7 +87,19 @@ def request_view(state: Incident) -> RequestView:
 
 async def log_request(request: web.Request) -> web.Response:
     """Take what a user asks for; the rules say with which priority."""
-    body = await bodies.read(request, Asking)
+    state = await logged(request, await bodies.read(request, Asking))
+    response = bodies.json(request_view(state), status=201)
+    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
+    return response
+
+
+async def logged(request: web.Request, body: Asking) -> Incident:
+    """Log a request; return it with the number it got.
+
+    Raises:
+        Problem: 400 it does not say enough, or something impossible.
+        Refused: it is of the lowest priority, and no date is agreed (rule CLS-9).
+    """
     lacking = missing(body)
     if lacking:
         raise Problem(400, f"A request says more than this one; missing: {', '.join(lacking)}.")
@@ -115,10 +127,7 @@ async def log_request(request: web.Request) -> web.Response:
         service=body.service,
         labels={**facts.labels, **({words.WANTED: facts.wanted.isoformat()} if facts.wanted else {})},
     )
-    state = await context.desk.report(signal, replace(verdict, dedup=key), requester=requester)
-    response = bodies.json(request_view(state), status=201)
-    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
-    return response
+    return await context.desk.report(signal, replace(verdict, dedup=key), requester=requester)
 
 
 def missing(body: Asking) -> list[str]:
@@ -142,7 +151,7 @@ def judged(context: Context, facts: Facts) -> Verdict:
 
 async def list_requests(request: web.Request) -> web.Response:
     """List requests: unfinished ones in the order of work, others newest first."""
-    bodies.known_parameters(request, "state", "service", "limit")
+    bodies.known_parameters(request, "state", "service", "limit", "cursor")
     state = request.query.get("state", "")
     if state and state not in PHASES:
         raise Problem(400, f"Unknown state `{bodies.line(state)}`; known: {', '.join(PHASES)}.")
@@ -150,17 +159,27 @@ async def list_requests(request: web.Request) -> web.Response:
     services = tenancy.wanted(request, bodies.line(request.query.get("service", "")))
     if services is None:
         return bodies.json([])
-    found = await asked_for(request.app[CONTEXT], state, services, limit)
-    return bodies.json([request_view(one) for one in found])
+    found = await asked_for(request.app[CONTEXT], state, services, limit + 1, paging.after(request))
+    return bodies.json([request_view(one) for one in paging.cut(request, found, lambda one: one.number, limit)])
 
 
-async def asked_for(context: Context, state: str, service: str | tuple[str, ...], limit: int) -> list[Incident]:
-    """Return requests in a state that people see; in any without one."""
+async def asked_for(
+    context: Context, state: str, service: str | tuple[str, ...], limit: int, after: str = ""
+) -> list[Incident]:
+    """Return requests in a state that people see, in any without one; those that follow ``after`` where it is given.
+
+    Raises:
+        Problem: 400 ``after`` is not in the order of work any more.
+    """
     if state == UNFINISHED:
         unfinished = (one for one in context.desk.open() if one.active and _fits(one, state, service))
-        return queued(unfinished, strict=context.overload.now.on)[:limit]
+        listed = queued(unfinished, strict=context.overload.now.on)
+        start = next((number for number, one in enumerate(listed, 1) if one.number == after), 0)
+        if after and not start:
+            raise Problem(400, "`cursor` leads nowhere any more: begin without it.")
+        return listed[start : start + limit]
     found: list[Incident] = []
-    before = ""
+    before = number_of(after) if after else ""
     for _ in range(READ_MAX // PAGE):
         page: list[Incident] = await context.read(
             context.store.incidents,
@@ -193,9 +212,7 @@ def _fits(one: Incident, state: str, service: str | tuple[str, ...]) -> bool:
 async def plan(request: web.Request) -> web.Response:
     """Set the day on which a request is to be done."""
     body = await bodies.read(request, Plan)
-    context = request.app[CONTEXT]
-    if body.on < today(context.now(), context):
-        raise Problem(400, f"{body.on} is past.")
+    not_past(body.on, request.app[CONTEXT])
     via = "cli" if peers.on_control_socket(request) else "api"
     command = requests.Schedule(by=people.acting(request, body.by), on=body.on, text=bodies.lines(body.text), via=via)
     return await _ordered(request, command)
@@ -220,6 +237,16 @@ ACTIONS: Final[dict[str, Callable[[web.Request], Awaitable[web.Response]]]] = {
     "done": done,
     "refuse": refuse,
 }
+
+
+def not_past(on: date, context: Context) -> None:
+    """Refuse a day that is over.
+
+    Raises:
+        Problem: 400 it is.
+    """
+    if on < today(context.now(), context):
+        raise Problem(400, f"{on} is past.")
 
 
 def today(now: datetime, context: Context) -> date:

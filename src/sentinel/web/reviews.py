@@ -23,8 +23,8 @@ from sentinel.web import bodies, ordering, paging, people
 from sentinel.web.bodies import Body, Name, Text, Title
 from sentinel.web.context import CONTEXT
 from sentinel.web.ordering import number_of
-from sentinel.web.pages import render
 from sentinel.web.problem import Problem
+from sentinel.web.rendering import render
 from sentinel.web.review_document import Document, document
 from sentinel.web.review_text import markdown
 from sentinel.web.wording import wording

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from sentinel.web.connections import Connections
 from sentinel.web.guard import HEADERS
 from sentinel.web.problem import Problem, answer
 
@@ -26,7 +28,8 @@ class Handler(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what is no HTTP, or what a bug of ours left without an answer; the connection ends."""
-        super().handle_error(request, status, exc, message)
+        if not isinstance(exc, ConnectionResetError):  # Who left in the middle of a request is no bug of ours.
+            super().handle_error(request, status, exc, message)
         ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         response = answer(Problem(status, OUR_FAULT if ours else UNREADABLE))
         response.headers.update(HEADERS)
@@ -35,7 +38,26 @@ class Handler(RequestHandler):
 
 
 class Server(web.Server):
-    """Makes connections."""
+    """Makes connections, and ends those that cost without asking for anything."""
+
+    def begin(self) -> None:
+        """Watch the connections from now on."""
+        self.watched = Connections(self._loop)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Take note of a connection."""
+        super().connection_made(handler, transport)
+        self.watched.made(handler, transport)
+
+    def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
+        """Forget a connection."""
+        super().connection_lost(handler, exc)
+        self.watched.lost(handler)
+
+    def pre_shutdown(self) -> None:
+        """Take no more requests."""
+        self.watched.stop()
+        super().pre_shutdown()
 
     def __call__(self) -> RequestHandler:
         """Take a connection."""
@@ -48,6 +70,8 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         made.__class__ = Server
+        assert isinstance(made, Server), "it was just made one"
+        made.begin()
         return made
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from sentinel.core.model import Signal, Verdict
-from sentinel.web import bodies, pages
+from sentinel.web import bodies, rendering
 from sentinel.web.context import CONTEXT, Context, Support
 from sentinel.web.problem import Problem
 
@@ -109,6 +109,6 @@ def _page(request: web.Request, support: Support, status: int = 200, **values: A
     context: Context = request.app[CONTEXT]
     names = {name: context.settings().services.get(name, name) for name in support.services}
     shown: dict[str, Any] = {"said": dict.fromkeys(FIELDS, ""), "missing": (), "refused": False, "number": "", **values}
-    response = pages.render(request, "support.html", choices=names, phone=support.phone, **shown)
+    response = rendering.render(request, "support.html", choices=names, phone=support.phone, **shown)
     response.set_status(status)
     return response

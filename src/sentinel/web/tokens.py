@@ -8,7 +8,8 @@ from typing import Annotated
 import msgspec
 from aiohttp import web
 
-from sentinel.core.access import NAME_MAX_CHARS, Issued, Role, Token
+from sentinel.core.access import NAME_MAX_CHARS, Issued, Token
+from sentinel.core.model import Role
 from sentinel.engine.tokens import Tokens
 from sentinel.web import bodies, identity, paging, people
 from sentinel.web.bodies import Body, Name

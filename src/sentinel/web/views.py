@@ -31,6 +31,7 @@ class IncidentView(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     t0: datetime
     acknowledged_by: str | None
+    assigned_to: str | None = None
     resolved_at: datetime | None
     dedup: str
     targets: tuple[dict[str, Any], ...] = ()
@@ -248,6 +249,7 @@ def _common(state: Incident) -> dict[str, Any]:
         "opened_at": state.opened_at,
         "t0": state.t0,
         "acknowledged_by": state.acknowledged_by or None,
+        "assigned_to": state.assigned_to or None,
         "resolved_at": state.resolved_at,
         "dedup": state.dedup,
         "targets": tuple(target_view(one) for one in state.clocks.values()),

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib import resources
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
+from markupsafe import Markup
 
+from sentinel.core import carried
 from sentinel.core import events as e
 from sentinel.core.clocks import MISSED
 from sentinel.core.crisis_events import CrisisEvent
 from sentinel.core.model import Directory, Language, Watch
 from sentinel.messages.catalogue import Voice
+from sentinel.messages.status import step_name
 from sentinel.web import crisis_words, people, review_lines
+from sentinel.web.coming import Coming
 from sentinel.web.context import Settings
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -27,7 +32,16 @@ ACCEPTED_MAX = 10
 
 @cache
 def _catalogue(language: Language) -> dict[str, Any]:
-    return tomllib.loads(resources.files("sentinel.web").joinpath("locale", f"{language}.toml").read_text("utf-8"))
+    """Read what all pages say, and what each says: a file of its own in `pages`. A word has one home."""
+    folder = resources.files("sentinel.web").joinpath("locale")
+    found = tomllib.loads(folder.joinpath(f"{language}.toml").read_text("utf-8"))
+    for file in sorted(folder.joinpath("pages").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(f".{language}.toml"):
+            for table, words in tomllib.loads(file.read_text("utf-8")).items():
+                twice = found.setdefault(table, {}).keys() & words.keys()
+                assert not twice, f"{file.name}: [{table}] {', '.join(sorted(twice))} stands elsewhere too"
+                found[table].update(words)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,10 @@ class Wording:
     def say(self, key: str, /, **values: object) -> str:
         """Return a word or a sentence."""
         return str(_catalogue(self.language)["word"][key]).format(**values)
+
+    def way(self, channel: str, reference: str) -> str:
+        """Return how a message went: its channel, and the provider that took it in the channel's place."""
+        return carried.by(channel, reference)
 
     def severity(self, key: str) -> str:
         """Return how a severity is said."""
@@ -85,9 +103,19 @@ class Wording:
         weekday, month = shapes["weekdays"][day.weekday()], shapes["months"][day.month - 1]
         return str(shape.format(weekday=weekday, day=day.day, month=month, year=day.year))
 
+    def hour(self, at: datetime) -> str:
+        """Write the time of a moment, without its day."""
+        local, shapes = at.astimezone(self.zone), _catalogue(self.language)["moment"]
+        return str(shapes["clock"].format(hour=local.hour, minute=local.minute))
+
     def since(self, at: datetime) -> str:
         """Write how long ago a moment was."""
         return Voice(self.language, self.zone).duration(self.now - at)
+
+    def lasting(self, length: timedelta | float) -> str:
+        """Write how long something lasts; a number is seconds."""
+        whole = length if isinstance(length, timedelta) else timedelta(seconds=length)
+        return Voice(self.language, self.zone).duration(whole)
 
     def took(self, duration_s: float) -> str:
         """Write how long a run took."""
@@ -96,10 +124,38 @@ class Wording:
         text = f"{duration_s:.1f}\u00a0s"
         return text.replace(".", ",") if self.language == "fr" else text
 
+    @property
+    def colon(self) -> str:
+        """Return a colon as it is set in the language."""
+        return Markup("\u00a0:") if self.language == "fr" else ":"
+
+    def clock(self, name: str) -> str:
+        """Return how a clock is called."""
+        return Voice(self.language, self.zone).named("clocks", name)
+
+    def crisis_step(self, step: str) -> str:
+        """Return how a step of a crisis is called, given its id, or the title that somebody gave it."""
+        return step_name(Voice(self.language, self.zone), step, "")
+
+    @staticmethod
+    def names(ids: Iterable[str], person: Callable[[str], str]) -> str:
+        """Write who is meant, each once; nothing for nobody."""
+        return ", ".join(dict.fromkeys(person(one) for one in ids if one))
+
+    def used_percent(self, begin: datetime, due: datetime) -> int:
+        """Return how much of a time is over, in percent of it."""
+        return min(100, max(0, round(100 * (self.now - begin) / max(due - begin, timedelta(seconds=1)))))
+
+    @staticmethod
+    def place(one: Coming) -> str:
+        """Return the page of what something that comes is about."""
+        pages = {"gap": "/oncall", "change_begins": "/changes", "change_ends": "/changes"}
+        return pages.get(one.what) or f"/incidents/{one.about}{'/crisis' if one.what == 'crisis' else ''}"
+
     def event(self, event: e.Event, directory: Directory) -> str:
         """Write a line of the timeline."""
         values = {name: getattr(event, name) for name in event.__struct_fields__}
-        for name in ("by", "person"):
+        for name in ("by", "person", "whose", "to"):
             if name in values:
                 values[name] = people.shown(values[name], directory)
         key = str(type(event).__struct_config__.tag)
@@ -139,6 +195,8 @@ class Wording:
                 key = "told_together"
             case e.Told() | e.NotTold() | e.Bounced() if not event.person:
                 values["person"] = self.say("a_place")
+        if isinstance(event, e.Told):
+            values["channel"] = carried.by(event.channel, event.reference)
         key = review_lines.filled(event, values, directory, self.moment, self.day) or key
         line = str(_catalogue(self.language)["event"][key]).format(**values)
         watch = event.watch if isinstance(event, e.Opened | e.Reopened) else None

@@ -75,7 +75,14 @@ async def test_whoever_is_named_takes_it_and_gives_it_back_and_somebody_else_can
     assert (await og.done("POST", f"/alerts/{made['id']}/unacknowledge", {"user": "amina"}))[
         "action"
     ] == "UnAcknowledge"
+    shown = await og.alert(made["id"])
+    assert (shown["acknowledged"], shown["owner"], shown["report"]) == (False, "", {})
+    again = await og.done("POST", f"/alerts/{made['id']}/unacknowledge", {"user": "amina"})
+    assert (again["success"], again["status"]) == (False, "INC-1 is not acknowledged.")
     events = [one.event for one in og.door.whole.daemon.store.timeline("INC-1")]
+    assert [type(one).__name__ for one in events if type(one).__name__ in {"Escalated", "HandedBack"}] == [
+        "Escalated", "HandedBack", "Escalated",
+    ], "everybody is called again"  # fmt: skip
     assert [one.text for one in events if type(one).__name__ == "Noted"] == ["mine"]
 
 
@@ -159,7 +166,6 @@ async def test_what_the_alert_says_of_its_service_counts_and_else_that_of_its_in
     await og.create("two", alias="2", tags=["service:campus"])
     await og.create("three", alias="3", details={"service": "nobody's", "severity": "critical"})
     assert services(og) == {"one": "mail", "two": "campus", "three": "mail"}
-    assert [one[:2] for one in await og.states()] == [("one", "P1"), ("two", "P3")]  # What fails of a service is one.
     other = Client(og.door, OTHER_KEY)
     await other.create("four", alias="1")
     assert services(og)["four"] == ""
@@ -208,6 +214,9 @@ async def test_no_route_of_the_door_answers_without_a_key(og: Client):
         path = re.sub(r"\{[^}]*\}", "x", route.path)
         method = "POST" if route.method == "*" else route.method
         async with og.door.http.request(method, path, json={}) as answer:
+            if route.path.endswith("/content"):  # Its link carries its own proof.
+                assert answer.status == 403
+                continue
             assert answer.status == 401, route
             assert (await answer.json())["message"]
 
@@ -262,8 +271,7 @@ async def test_a_path_or_method_that_is_not_there_is_said_in_opsgenies_words(og:
     assert (await og.ask("GET", "/nothing"))[0] == 404
     assert (await og.ask("PATCH", "/alerts"))[0] == 405
     assert (await og.ask("GET", "/alerts/a/close"))[0] == 405
-    status, said = await og.ask("POST", "/alerts/a/attachments", {})
-    assert (status, said["code"]) == (403, 40302)
+    assert (await og.ask("PUT", "/alerts/a/attachments", {}))[0] == 405
     assert (await og.ask("GET", "/alerts/a", identifierType="colour"))[0] == 422
 
 

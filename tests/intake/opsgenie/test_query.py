@@ -117,4 +117,4 @@ async def test_lists_are_searched_sorted_and_cut(og: Client):
         assert [one["tinyId"] for one in (await answer.json())["data"]] == ["5"]
     for query in ({"query": "colour:red"}, {"sort": "colour"}, {"limit": "101"}, {"order": "up"}):
         assert (await og.ask("GET", "/alerts", **query))[0] == 422
-    assert (await og.ask("GET", "/alerts", searchIdentifier="x"))[0] == 403
+    assert (await og.ask("GET", "/alerts", searchIdentifier="x"))[0] == 404

@@ -57,6 +57,7 @@ def service_report(subject: Subject, period: Period, now: datetime, sources: Sou
         ),
         remarks=tuple(remarks),
         sections=sources.sections,
+        days=tuple(outages.by_day(time, down, sources.days)),
     )
 
 

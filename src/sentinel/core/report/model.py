@@ -36,12 +36,16 @@ class NoService(LookupError):  # noqa: N818  an answer, not a fault
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: services by name, those of a customer, or all; and the period."""
+    """What is asked for: services by name, those of a customer, or all; and the period.
+
+    With ``quick`` nobody looks through the runs of probes: what was not watched stays unknown, the rest is the same.
+    """
 
     period: Period
     services: tuple[str, ...] = ()
     customer: str = ""
     title: str = ""
+    quick: bool = False
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +132,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     watch: Watch = Watch(probes=0)
     sections: tuple[Section, ...] = ()
     truncated: bool = False
+    days: tuple[Period, ...] = ()
 
 
 # --------------------------------------------------------------------------------------------------- what stands in it
@@ -153,6 +158,16 @@ class Availability(msgspec.Struct, frozen=True, kw_only=True):
     worst_percent: float | None
     target_percent: float | None
     met: bool | None
+
+
+class DayFigure(msgspec.Struct, frozen=True, kw_only=True):
+    """How one local day was: see ``Availability``. Without time that counts it has no ``percent``."""
+
+    begins_at: datetime
+    accountable_s: float
+    downtime_s: float
+    planned_s: float
+    percent: float | None
 
 
 class Outage(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +283,7 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
     planned: tuple[Window, ...]
     remarks: tuple[Remark, ...]
     sections: tuple[Section, ...]
+    days: tuple[DayFigure, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sentinel.core.business import BusinessTime, Period
 from sentinel.core.report import spans
-from sentinel.core.report.model import Availability, Episode, Outage, Remark, Sources, Spell, Subject, Watch
+from sentinel.core.report.model import Availability, DayFigure, Episode, Outage, Remark, Sources, Spell, Subject, Watch
 
 WHOLE_PERCENT = 100.0
 ROUNDING_S = 1e-6
@@ -117,6 +117,25 @@ def remarks(subject: Subject, period: Period, whole_until: datetime, sources: So
     if sources.truncated:
         found.append(Remark(code="truncated"))
     return found
+
+
+def by_day(time: Measured, down: Iterable[Outage], days: Iterable[Period]) -> list[DayFigure]:
+    """Return how each of some days was: together they say what the whole period does."""
+    gone = _times(down, time)
+    return [_day(time, gone, day) for day in days]
+
+
+def _day(time: Measured, gone: spans.Spans, day: Period) -> DayFigure:
+    accountable_s = spans.seconds(spans.common(time.accountable, [day]))
+    downtime_s = spans.seconds(spans.common(gone, [day]))
+    planned = spans.common(time.guaranteed, time.planned)
+    return DayFigure(
+        begins_at=day.begins_at,
+        accountable_s=accountable_s,
+        downtime_s=downtime_s,
+        planned_s=spans.seconds(spans.common(planned, [day])),
+        percent=_percent(downtime_s, accountable_s),
+    )
 
 
 def _times(found: Iterable[Outage], time: Measured) -> spans.Spans:

@@ -92,7 +92,7 @@ async def create(book: Book, wanted: Created, asked: Asked) -> Outcome:
         await book.keep(kept, outcome=outcome)
         await book.say(kept)
         if fresh:
-            await _note(book, kept, asked.by, fresh)
+            await noted(book, kept, asked.by, fresh)
         return outcome
 
 
@@ -165,7 +165,7 @@ def _outcome(asked: Asked, kept: Kept | None, now: datetime, *, status: str, suc
 # What an incident is asked to do --------------------------------------------------------------------------------------
 
 
-def _incident(book: Book, kept: Kept) -> Incident:
+def incident_of(book: Book, kept: Kept) -> Incident:
     """Return the incident of an alert that is open.
 
     Raises:
@@ -179,7 +179,7 @@ def _incident(book: Book, kept: Kept) -> Incident:
     return state
 
 
-async def _note(book: Book, kept: Kept, by: str, text: str) -> None:
+async def noted(book: Book, kept: Kept, by: str, text: str) -> None:
     """Put a note into the timeline of the incident, if there is one."""
     state = book.incident(kept)
     number = state.number if state is not None else kept.incident
@@ -187,48 +187,26 @@ async def _note(book: Book, kept: Kept, by: str, text: str) -> None:
         await book.desk.order(number, c.Note(by=by, text=text))
 
 
-async def acknowledge(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
-    """Take the incident, in the name given."""
-    state = _incident(book, kept)
-    if not (state.acknowledged_by and kept.released_at):  # Who takes over what somebody gave back only says so.
-        await book.desk.order(state.number, c.Acknowledge(by=asked.by, via=VIA))
-    await _note(book, kept, asked.by, asked.note)
-    now = book.clock.now()
-    taken = replace(kept, released_at=None, owner=kept.owner or asked.by)
-    return taken.written(now, "Alert acknowledged", asked.by), "Alert acknowledged"
-
-
-async def unacknowledge(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
-    """Give the incident back: the next level of its escalation is called."""
-    state = _incident(book, kept)
-    if not state.acknowledged_by or kept.released_at:
-        raise Refused("Alert is not acknowledged")
-    why = f"{asked.by} took the acknowledgement back" + (f": {asked.note}" if asked.note else "")
-    await book.desk.order(state.number, c.Escalate(by=asked.by, why=why))
-    now = book.clock.now()
-    return replace(kept, released_at=now).written(now, "Alert unacknowledged", asked.by), "Alert unacknowledged"
-
-
 async def close(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
     """Close the alert: what it reports is over."""
     if not kept.open:
         await book.say(kept)  # A crash may have lost it.
         raise Refused(CLOSED)
-    await _note(book, kept, asked.by, asked.note or f"The alert was closed by {asked.by}.")
+    await noted(book, kept, asked.by, asked.note or f"The alert was closed by {asked.by}.")
     return await book.close(kept, asked.by, "Alert closed"), "Alert closed"
 
 
 async def delete(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
     """Close the alert; it is then forgotten."""
     if kept.open:
-        await _note(book, kept, asked.by, f"The alert was deleted by {asked.by}.")
+        await noted(book, kept, asked.by, f"The alert was deleted by {asked.by}.")
         kept = await book.close(kept, asked.by, "Alert deleted")
     return kept, "Alert deleted"
 
 
 async def note(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
     """Add a note."""
-    await _note(book, kept, asked.by, asked.note)
+    await noted(book, kept, asked.by, asked.note)
     return kept.written(book.clock.now(), asked.note, asked.by, note=True), "Note added"
 
 
@@ -236,7 +214,7 @@ def snooze(until: datetime) -> Act:
     """Return what makes the work wait until a moment, in the name given."""
 
     async def act(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
-        state, now = _incident(book, kept), book.clock.now()
+        state, now = incident_of(book, kept), book.clock.now()
         if until <= now:
             raise Refused("End time of a snooze must be in the future")
         if state.phase != "pending":
@@ -249,23 +227,11 @@ def snooze(until: datetime) -> Act:
     return act
 
 
-def assign(owner: Responder) -> Act:
-    """Return what names an owner; nobody takes an incident but by themselves."""
-
-    async def act(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
-        _incident(book, kept)
-        said = f"Alert assigned to {owner.called}"
-        await _note(book, kept, asked.by, said + (f": {asked.note}" if asked.note else ""))
-        return replace(kept, owner=owner.called).written(book.clock.now(), said, asked.by), "Alert assigned"
-
-    return act
-
-
 def escalate(to: Responder) -> Act:
     """Return what calls the next level of the escalation."""
 
     async def act(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
-        state = _incident(book, kept)
+        state = incident_of(book, kept)
         why = asked.note or f"{asked.by} asks for the escalation {to.called}"
         await book.desk.order(state.number, c.Escalate(by=asked.by, why=why))
         said = f"Alert escalated to {to.called}"
@@ -280,7 +246,7 @@ def respond(who: Responder) -> Act:
     async def act(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
         said = f"{who.type.capitalize()} {who.called} was asked to answer"
         if who not in kept.responders:
-            await _note(book, kept, asked.by, said + (f": {asked.note}" if asked.note else ""))
+            await noted(book, kept, asked.by, said + (f": {asked.note}" if asked.note else ""))
             kept = replace(kept, responders=(*kept.responders, who)[:RESPONDERS_MAX])
         return kept.written(book.clock.now(), said, asked.by), "Responder added"
 
@@ -292,7 +258,7 @@ def run(name: str) -> Act:
 
     async def act(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
         said = f"Action {name} was asked for"
-        await _note(book, kept, asked.by, said + (f": {asked.note}" if asked.note else ""))
+        await noted(book, kept, asked.by, said + (f": {asked.note}" if asked.note else ""))
         return kept.written(book.clock.now(), said, asked.by), "Custom action noted"
 
     return act
@@ -305,7 +271,7 @@ def change(what: Callable[[Kept], Kept], said: str, status: str) -> Act:
     """Return what changes tags or details: rules see them at the next look."""
 
     async def act(book: Book, kept: Kept, asked: Asked) -> tuple[Kept, str]:
-        await _note(book, kept, asked.by, asked.note)
+        await noted(book, kept, asked.by, asked.note)
         changed = what(kept).written(book.clock.now(), said, asked.by)
         if changed.open:
             await book.say(changed)
@@ -363,7 +329,7 @@ def rewrite(field: Literal["message", "description"], text: str) -> Act:
         if getattr(kept, field) == text:
             return kept, status
         changed = replace(kept, **{field: text}).written(book.clock.now(), status, asked.by)
-        await _note(book, kept, asked.by, f"{field.capitalize()}: {text}")
+        await noted(book, kept, asked.by, f"{field.capitalize()}: {text}")
         if changed.open:
             await book.say(changed)
         return changed, status

@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 
 from aiohttp import web
 
-from sentinel.intake.opsgenie import acts, bodies, paging, query, showing
+from sentinel.intake.opsgenie import acts, bodies, hands, paging, query, searches_api, showing
 from sentinel.intake.opsgenie.acts import Act, Asked, Created
 from sentinel.intake.opsgenie.bodies import Wrong, field
 from sentinel.intake.opsgenie.book import IdentifierType
@@ -92,7 +92,7 @@ async def count(caller: Caller) -> Reply:
 
 async def show(caller: Caller) -> Reply:
     """Show an alert."""
-    shown = showing.alert(caller.watch.book, _named(caller), _directory(caller.request))
+    shown = showing.alert(caller.watch.book, named(caller), _directory(caller.request))
     return Reply({"data": showing.one(shown)})
 
 
@@ -108,7 +108,7 @@ async def logs(caller: Caller) -> Reply:
 
 async def recipients(caller: Caller) -> Reply:
     """List whom pages have reached."""
-    kept, directory = _named(caller), _directory(caller.request)
+    kept, directory = named(caller), _directory(caller.request)
     state = caller.watch.book.incident(kept)
     at = showing.written(state.updated_at if state is not None else kept.updated_at)
     found = [
@@ -128,24 +128,17 @@ async def recipients(caller: Caller) -> Reply:
     return Reply({"data": found})
 
 
-async def unsupported(_caller: Caller) -> Reply:
-    """Say that there is no such thing here: attachments, saved searches."""
-    raise Wrong(403, "Sentinel has no attachments and no saved searches", code=40302)
-
-
 # What is read ---------------------------------------------------------------------------------------------------------
 
 
 def _sought(caller: Caller) -> list[dict[str, Any]]:
-    if caller.request.query.get("searchIdentifier"):
-        raise Wrong(403, "Sentinel has no saved searches", code=40302)
-    wanted = query.parse(caller.request.query.get("query", ""))
+    wanted, saved = query.parse(caller.request.query.get("query", "")), query.parse(searches_api.meant(caller))
     book, directory = caller.watch.book, _directory(caller.request)
     shown = (showing.alert(book, kept, directory) for kept in book.of(caller.integration.name))
-    return [one for one in shown if wanted(one)]
+    return [one for one in shown if wanted(one) and saved(one)]
 
 
-def _named(caller: Caller) -> Kept:
+def named(caller: Caller) -> Kept:
     """Return the alert of the path.
 
     Raises:
@@ -159,14 +152,15 @@ def _named(caller: Caller) -> Kept:
 
 
 def _entries(caller: Caller, *, note: bool) -> Reply:
-    kept = _named(caller)
+    kept = named(caller)
     found = [showing.entry(one) for one in kept.log if one.note == note]
     page = paging.along(caller.request, found)
     return Reply({"data": page.items, "paging": page.links})
 
 
 def _kind(caller: Caller) -> IdentifierType:
-    given = caller.request.query.get("identifierType", "") or "id"
+    asked = caller.request.query
+    given = asked.get("identifierType", "") or asked.get("alertIdentifierType", "") or "id"
     kind = next((one for one in KINDS if one == given.lower()), None)
     if kind is None:
         raise field("identifierType", "should be one of [id, alias, tiny]")
@@ -221,6 +215,13 @@ def _words(name: str, act: Callable[[tuple[str, ...]], Act], most: int) -> Calla
     return read
 
 
+def _assigned(caller: Caller, body: Said) -> Act:
+    owner, directory = bodies.responder(body, "owner", "user"), _directory(caller.request)
+    # Ids of people are those that other answers name them by.
+    by_id = {showing.identifier("user", person): person for person in directory.people}
+    return hands.assign(by_id.get(owner.id) or people.known(owner.called, directory))
+
+
 def _detailed(_caller: Caller, body: Said) -> Act:
     found = bodies.details(body)
     if not found:
@@ -245,11 +246,11 @@ def _prioritised(_caller: Caller, body: Said) -> Act:
 
 ACTIONS: Final[dict[tuple[str, str], tuple[str, Callable[[Caller, Said], Act]]]] = {
     ("DELETE", ""): ("Delete", _plain(acts.delete)),
-    ("POST", "/acknowledge"): ("Acknowledge", _plain(acts.acknowledge)),
-    ("POST", "/unacknowledge"): ("UnAcknowledge", _plain(acts.unacknowledge)),
+    ("POST", "/acknowledge"): ("Acknowledge", _plain(hands.acknowledge)),
+    ("POST", "/unacknowledge"): ("UnAcknowledge", _plain(hands.unacknowledge)),
     ("POST", "/close"): ("Close", _plain(acts.close)),
     ("POST", "/snooze"): ("Snooze", lambda _caller, body: acts.snooze(bodies.moment(body, "endTime"))),
-    ("POST", "/assign"): ("Assign", lambda _caller, body: acts.assign(bodies.responder(body, "owner", "user"))),
+    ("POST", "/assign"): ("Assign", _assigned),
     ("POST", "/escalate"): (
         "EscalateToNext",
         lambda _caller, body: acts.escalate(bodies.responder(body, "escalation", "escalation")),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
-import msgspec
 from msgspec.structs import replace
 
+from sentinel.core.alerts import Alert
 from sentinel.core.state import Incident
 from sentinel.engine.alerts import Alerts, TooMany
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
-from sentinel.intake.opsgenie.meaning import alert_of
+from sentinel.intake.opsgenie.meaning import alert_of, alone
 from sentinel.intake.opsgenie.records import Beat, Kept, Outcome
+from sentinel.intake.opsgenie.shelf import Shelf, record
 from sentinel.store.base import Store
-from sentinel.store.plain_rows import Record
 
 ALERTS_MAX: Final = 10_000  # Closed ones among them: the oldest of those are forgotten first.
 CLOSED_KEPT_FOR: Final = timedelta(days=30)
@@ -31,22 +31,23 @@ OUTCOMES: Final = "opsgenie-request"
 BEATS: Final = "opsgenie-heartbeat"
 
 IdentifierType = Literal["id", "tiny", "alias"]
-T = TypeVar("T")
 
 
 class Book:
     """Finds and keeps. ``services`` returns the services there are, and whose the alerts of an integration usually are.
 
-    Each integration sees what is its own.
+    Each integration sees what is its own. Alerts of those in ``together`` join incidents as all failures do; of any
+    other each alert has an incident of its own, since its client acknowledges one and means one.
     """
 
     def __init__(self, desk: Desk, alerts: Alerts, kept: tuple[Store, Executor], clock: Clock) -> None:
         self.desk = desk
         self.clock = clock
+        self.together: Container[str] = ()
         self.services: Callable[[str], tuple[Container[str], str]] = lambda _integration: ((), "")
         self.beats: dict[tuple[str, str], Beat] = {}
         self._alerts = alerts
-        self._store, self._writer = kept
+        self.shelf = Shelf(*kept)
         self._kept: dict[str, Kept] = {}
         self._by_alias: dict[tuple[str, str], str] = {}
         self._by_tiny: dict[int, str] = {}
@@ -60,12 +61,12 @@ class Book:
         Raises:
             StoreUnavailable: the store cannot be read.
         """
-        found: list[Kept] = await self._read(ALERTS, Kept)
+        found: list[Kept] = await self.shelf.read(ALERTS, Kept)
         for kept in sorted(found, key=lambda one: one.tiny):
             self._put(kept)
-        outcomes: list[Outcome] = await self._read(OUTCOMES, Outcome)
+        outcomes: list[Outcome] = await self.shelf.read(OUTCOMES, Outcome)
         self._outcomes = {one.id: one for one in sorted(outcomes, key=lambda one: one.at)}
-        beats: list[Beat] = await self._read(BEATS, Beat)
+        beats: list[Beat] = await self.shelf.read(BEATS, Beat)
         self.beats = {(one.integration, one.name): one for one in beats}
 
     # What can be asked ------------------------------------------------------------------------------------------
@@ -85,6 +86,10 @@ class Book:
     def of(self, integration: str) -> list[Kept]:
         """Return all alerts of an integration, oldest first."""
         return [kept for kept in self._kept.values() if kept.integration == integration]
+
+    def __contains__(self, alert: object) -> bool:
+        """Tell whether an alert of that id is kept."""
+        return alert in self._kept
 
     def open(self) -> list[Kept]:
         """Return the alerts that nobody has closed here."""
@@ -136,11 +141,11 @@ class Book:
         Raises:
             StoreUnavailable: it is not on disk.
         """
-        rows = [Record(ALERTS, one.id, msgspec.json.encode(one)) for one in kept]
-        rows += [Record(BEATS, f"{one.integration}/{one.name}", msgspec.json.encode(one)) for one in beats]
+        rows = [record(ALERTS, one.id, one) for one in kept]
+        rows += [record(BEATS, f"{one.integration}/{one.name}", one) for one in beats]
         if outcome is not None:
-            rows.append(Record(OUTCOMES, outcome.id, msgspec.json.encode(outcome)))
-        await self._write(rows, ())
+            rows.append(record(OUTCOMES, outcome.id, outcome))
+        await self.shelf.write(rows, ())
         for one in kept:
             self._put(one)
         for beat in beats:
@@ -154,7 +159,7 @@ class Book:
         Raises:
             StoreUnavailable: it is not on disk.
         """
-        await self._write([Record(OUTCOMES, outcome.id, msgspec.json.encode(outcome))], [(ALERTS, kept.id)])
+        await self.shelf.write([record(OUTCOMES, outcome.id, outcome)], [(ALERTS, kept.id)])
         self._outcomes[outcome.id] = outcome
         self._drop(kept)
 
@@ -164,7 +169,7 @@ class Book:
         Raises:
             StoreUnavailable: it is not on disk.
         """
-        await self._write((), [(BEATS, f"{beat.integration}/{beat.name}")])
+        await self.shelf.write((), [(BEATS, f"{beat.integration}/{beat.name}")])
         self.beats.pop((beat.integration, beat.name), None)
 
     async def say(self, *kept: Kept) -> None:
@@ -175,7 +180,7 @@ class Book:
             StoreUnavailable: it is not on disk.
         """
         now = self.clock.now()
-        await self._alerts.take([alert_of(one, now, self.services(one.integration)) for one in kept])
+        await self._alerts.take([self._alert(one, now) for one in kept])
 
     async def close(self, kept: Kept, by: str, text: str) -> Kept:
         """Close an alert: its signal is over. Return it as it is then; it is not kept yet.
@@ -227,7 +232,7 @@ class Book:
         gone = {(ALERTS, one.id) for one in old if one.tiny != self._last_tiny} | {(OUTCOMES, one) for one in asked}
         if not gone:
             return
-        await self._write((), sorted(gone))
+        await self.shelf.write((), sorted(gone))
         for subject, name in gone:
             if subject == ALERTS:
                 self._drop(self._kept[name])
@@ -235,6 +240,10 @@ class Book:
                 self._outcomes.pop(name, None)
 
     # How it is done ---------------------------------------------------------------------------------------------
+
+    def _alert(self, kept: Kept, now: datetime) -> Alert:
+        said = alert_of(kept, now, self.services(kept.integration))
+        return said if kept.integration in self.together else alone(said, kept)
 
     def _put(self, kept: Kept) -> None:
         self._kept[kept.id] = kept
@@ -251,17 +260,6 @@ class Book:
         self._by_tiny.pop(kept.tiny, None)
         if self._by_alias.get((kept.integration, kept.alias)) == kept.id:
             del self._by_alias[kept.integration, kept.alias]
-
-    async def _read(self, subject: str, kind: type[T]) -> list[T]:
-        decoder = msgspec.json.Decoder(kind)
-        rows = await self._run(self._store.records, subject)
-        return [decoder.decode(row.body) for row in rows]
-
-    async def _write(self, kept: Sequence[Record], gone: Iterable[tuple[str, str]]) -> None:
-        await self._run(self._store.put_records, kept, list(gone))
-
-    async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments)
 
 
 def _closed_at(kept: Kept) -> datetime:

@@ -19,9 +19,9 @@ from sentinel.intake.opsgenie.bodies import SAID_MAX_CHARS, Wrong
 from sentinel.intake.opsgenie.watch import Watch
 from sentinel.messages.clean import one_line
 from sentinel.store.base import StoreUnavailable
-from sentinel.web import identity, keys
+from sentinel.web import keys
 from sentinel.web.context import CONTEXT, Integration
-from sentinel.web.guard import charge
+from sentinel.web.guard import charge, charge_stranger
 from sentinel.web.limits import Weight
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
@@ -97,7 +97,7 @@ def admit(request: web.Request, weight: Weight) -> Caller:
         if shown and keys.equal(shown, one.key):
             found = one
     if found is None:
-        charge(request, f"stranger:{identity.client(request)}", "bulk")
+        charge_stranger(request)
         raise Wrong(401, "Could not authenticate" if shown else "You are unauthorized: show the key of an integration")
     charge(request, f"opsgenie:{found.name}", weight)
     assert context.opsgenie is not None, "the daemon always has it"

@@ -7,10 +7,13 @@ from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Final
 
+from msgspec.structs import replace
+
 from sentinel.core.alerts import Alert
 from sentinel.core.model import Priority
 from sentinel.intake.opsgenie.records import Kept
 from sentinel.intake.opsgenie.records import Priority as Foreign
+from sentinel.intake.reading import ALIAS
 from sentinel.messages.clean import one_line
 
 # An alert is open until somebody closes it.
@@ -41,6 +44,11 @@ def alert_of(kept: Kept, now: datetime, services: tuple[Container[str], str] = (
         timeout=not over,
         source_url=kept.source,
     )
+
+
+def alone(said: Alert, kept: Kept) -> Alert:
+    """Return an alert that joins no incident but that of its own alias."""
+    return replace(said, labels={**said.labels, ALIAS: one_line(kept.alias, LABEL_MAX_CHARS)})
 
 
 def _labels(kept: Kept) -> dict[str, str]:

@@ -45,8 +45,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert as Opsgenie's clients know it; what people do about it stands in its ``incident``.
 
-    One alert of an ``alias`` is open at a time within an integration. ``released_at`` is when somebody last took an
-    acknowledgement back.
+    One alert of an ``alias`` is open at a time within an integration.
     """
 
     id: str
@@ -71,7 +70,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     visible_to: tuple[Responder, ...] = ()
     log: tuple[Entry, ...] = ()
     incident: str = ""
-    released_at: datetime | None = None
     snoozed_until: datetime | None = None
     closed_at: datetime | None = None
     closed_by: str = ""

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from sentinel.intake.opsgenie import alerts_api as alerts
+from sentinel.intake.opsgenie import attachments_api as attachments
 from sentinel.intake.opsgenie import heartbeats_api as heartbeats
 from sentinel.intake.opsgenie import schedules_api as schedules
+from sentinel.intake.opsgenie import searches_api as searches
 from sentinel.intake.opsgenie.bodies import Wrong
 from sentinel.intake.opsgenie.door import API, Caller, Handle, Reply, speaking
 from sentinel.web.guard import Route
@@ -30,7 +32,8 @@ READS: Final[tuple[tuple[str, Handle], ...]] = (
     ("/schedules/{schedule}/on-calls", schedules.on_calls),
     ("/schedules/{schedule}/next-on-calls", schedules.next_on_calls),
 )
-UNSUPPORTED: Final = ("/alerts/saved-searches", "/alerts/saved-searches/{name}", f"{ONE}/attachments")
+SEARCH: Final = "/alerts/saved-searches/{search}"
+FILES: Final = f"{ONE}/attachments"
 
 
 def routes() -> list[Route]:
@@ -48,12 +51,20 @@ def routes() -> list[Route]:
     found = [
         Route(method, API + path, speaking(handle, weight), access="anyone") for method, path, handle, weight in table
     ]
+    found.append(Route("GET", API + attachments.CONTENT, attachments.content, access="anyone"))
     return [*found, Route("*", API + "/{path:.*}", speaking(unknown, "look"), access="anyone")]
 
 
 def _table() -> Iterator[tuple[str, str, Handle, Weight]]:
-    for path in UNSUPPORTED:
-        yield "*", path, alerts.unsupported, "look"
+    yield "GET", "/alerts/saved-searches", searches.list_all, "look"
+    yield "POST", "/alerts/saved-searches", searches.create, "act"
+    yield "GET", SEARCH, searches.show, "look"
+    yield "PATCH", SEARCH, searches.update, "act"
+    yield "DELETE", SEARCH, searches.delete, "act"
+    yield "GET", FILES, attachments.list_all, "look"
+    yield "POST", FILES, attachments.create, "bulk"
+    yield "GET", f"{FILES}/{{attachment}}", attachments.show, "look"
+    yield "DELETE", f"{FILES}/{{attachment}}", attachments.delete, "act"
     for path, handle in READS:
         yield "GET", path, handle, "look"
     yield "POST", "/alerts", alerts.create, "vital"

@@ -29,7 +29,7 @@ def alert(book: Book, kept: Kept, directory: Directory) -> dict[str, Any]:
     """Return all of an alert, and what queries look at besides."""
     state = book.incident(kept)
     is_open = book.is_open(kept)
-    taken = state is not None and bool(state.acknowledged_by) and kept.released_at is None
+    taken = state is not None and bool(state.acknowledged_by)
     snoozed = is_open and kept.snoozed_until is not None and kept.snoozed_until > book.clock.now()
     times = {"createdAt": kept.created_at, "updatedAt": _updated(kept, state), "lastOccurredAt": kept.last_at}
     shown: dict[str, Any] = {
@@ -108,7 +108,7 @@ def username(name: str, directory: Directory) -> str:
 
 def _report(kept: Kept, state: Incident | None, directory: Directory) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if state is not None and state.acknowledged_at is not None:
+    if state is not None and state.acknowledged_at is not None and state.acknowledged_by:
         found["ackTime"] = _spent(kept, state.acknowledged_at)
         found["acknowledgedBy"] = username(state.acknowledged_by, directory)
     closed_at, by = kept.closed_at, kept.closed_by

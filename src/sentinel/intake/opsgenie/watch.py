@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -14,8 +15,10 @@ from sentinel.core.model import Refused
 from sentinel.engine.alerts import TooMany
 from sentinel.intake.opsgenie import acts
 from sentinel.intake.opsgenie.acts import Asked, Created
+from sentinel.intake.opsgenie.attachments import Attachments
 from sentinel.intake.opsgenie.book import Book
 from sentinel.intake.opsgenie.records import Beat, Kept
+from sentinel.intake.opsgenie.searches import Searches
 from sentinel.store.base import StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -30,10 +33,22 @@ BY: Final = "heartbeat"
 class Watch:
     """Looks at all of it now and then. A heartbeat is heard from ``listening_since`` on."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, folder: Path) -> None:
         self.book = book
+        self.searches = Searches(book.shelf)
+        self.attachments = Attachments(folder, book.shelf)
         self.listening_since = book.clock.now()
         self.progressed_at = book.clock.monotonic()
+
+    async def load(self) -> None:
+        """Read what is kept.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        await self.book.load()
+        await self.searches.load()
+        await self.attachments.load()
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -45,6 +60,7 @@ class Watch:
                 looks += 1
                 if looks % TIDY_EVERY_LOOKS == 0:
                     await self.book.tidy()
+                    await self.attachments.tidy(self.book)
             except (StoreUnavailable, TooMany) as error:
                 log.warning("opsgenie alerts not looked at; again soon", why=str(error))
             await asyncio.sleep(LOOK_EVERY_S)

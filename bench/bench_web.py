@@ -1,0 +1,215 @@
+"""The pages: how long they take with 10,000 probes and 100 open incidents, how much is sent, what open pages cost."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import structlog
+import uvloop
+
+from bench.figure import Figure, tell
+from sentinel.config.load import load
+from sentinel.core.model import Result, Signal, Verdict
+from sentinel.daemon import Daemon
+from sentinel.doors import Doors
+from sentinel.engine.clock import SystemClock
+from sentinel.store.opening import open_store
+from sentinel.web.app import build, serve
+from sentinel.web.overview import FRESH_FOR
+
+PROBES = 10_000
+SERVICES = 100
+INCIDENTS = 100
+FAILING = 200
+ROUNDS = 20
+FIRST_ROUNDS = 7
+OPEN_PAGES = 200
+REST_S = 30.0  # Long enough for each reader to be written to once.
+LIMIT_MS = 50.0
+LIST_LIMIT_MS = 100.0
+LIMIT_KIB = 60.0
+EVERY_LIMIT_KIB = 150.0
+REST_LIMIT_PERCENT = 5.0
+# Pages that are looked at; those that are not there yet are left out, and said.
+PAGES = (
+    "/", "/incidents", "/incidents?state=all", "/incidents/INC-1", "/incidents/INC-1/crisis", "/probes", "/services",
+    "/oncall", "/changes", "/silences", "/requests", "/problems", "/reports", "/people", "/configuration", "/audit",
+)  # fmt: skip
+BROWSER = {"Accept": "text/html", "Accept-Encoding": "gzip", "Accept-Language": "fr"}
+
+
+def configuration() -> dict[str, object]:
+    """Return so many probes, none of which runs while it is measured."""
+    people = {"amina": {"name": "Amina Benali", "email": "amina@example.org", "mobile": "+33639980001"}}
+    sla = {"calendar": "always", "ack": "15m", "resolve": {"P1": "4h", "P2": "8h", "P3": "2d"}}
+    return {
+        "auth": {"rate": 10_000, "burst": 10_000},
+        "people": people,
+        "channels": {"email": {"type": "outbox", "path": "outbox", "as": "email"}},
+        "escalations": {"on-call": [{"at": "0m", "to": ["amina"], "by": ["email"]}]},
+        "sla": {"gold": sla},
+        "services": {
+            f"service-{number}": {"name": f"Service {number}", "escalation": "on-call", "sla": "gold"}
+            for number in range(SERVICES)
+        },
+        "defaults": {"interval": "1d"},
+        "probes": {
+            f"web-{number}": {
+                "type": "http",
+                "url": f"https://www{number}.example.org/login",
+                "service": f"service-{number % SERVICES}",
+                "paused": True,
+            }
+            for number in range(PROBES)
+        },
+    }
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[tuple[Daemon, str]]:
+    path = folder / "probes.yaml"
+    path.write_text(json.dumps(configuration()))
+    store, results = open_store(f"sqlite:///{folder / 'sentinel.db'}")
+    built = Daemon(path, load(path).setup, store, results, SystemClock())
+    await built.start()
+    tasks = built.begin()
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    runner = await serve(build(Doors(built).context()), listener, None)
+    try:
+        yield built, f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        await runner.cleanup()
+        await built.stop(tasks)
+        results.close()
+        store.close()
+
+
+async def fill(built: Daemon) -> None:
+    """Have every target run once, some fail, and so many incidents be open."""
+    now = built.clock.now()
+    for number, row in enumerate(built.live.rows()):
+        ok = number % (PROBES // FAILING) != 0
+        detail = "" if ok else "expected status 200, found 503 Service Unavailable"
+        reason = "" if ok else "status"
+        row.last = Result(
+            probe=row.plan.name, target=row.target, at=now, duration_s=0.1, ok=ok, reason=reason, detail=detail
+        )
+    for number in range(INCIDENTS):
+        title = f"The login of application {number} answers 503"
+        signal = Signal(
+            key=title, source="probe", title=title, at=now, since=now, service=f"service-{number}", detail="found 503"
+        )
+        verdict = Verdict(rule="r", level=2, severity="major", priority=f"P{number % 3 + 1}", title=title, dedup=title)  # type: ignore[arg-type]
+        await built.desk.report(signal, verdict)
+    await built.desk.drain()
+
+
+async def look(http: aiohttp.ClientSession, path: str) -> tuple[float, int, int]:
+    """Return the best time in milliseconds, the bytes sent and the bytes of the page; nothing for what is not there."""
+    best, sent, plain = float("inf"), 0, 0
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        async with http.get(path) as answer:
+            body = await answer.read()
+            if answer.status != 200:
+                return 0.0, 0, 0
+            sent = len(body)
+        best = min(best, (time.perf_counter() - began) * 1e3)
+    async with http.get(path, headers={"Accept-Encoding": "identity"}) as answer:
+        plain = len(await answer.read())
+    return best, sent, plain
+
+
+async def first_look_ms(http: aiohttp.ClientSession) -> float:
+    """Return how long the first page takes when nobody has looked for a while: all targets are counted for it."""
+    took = []
+    for _ in range(FIRST_ROUNDS):
+        await asyncio.sleep(FRESH_FOR.total_seconds() + 0.1)
+        began = time.perf_counter()
+        async with http.get("/") as answer:
+            await answer.read()
+        took.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(took)
+
+
+async def resting(url: str) -> float:
+    """Return the percent of a core that open pages cost while nothing happens, their readers in this process."""
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)))
+        before_s = await busy(REST_S / 3)
+        answers = [await stack.enter_async_context(http.get("/live")) for _ in range(OPEN_PAGES)]
+        for answer in answers:
+            await answer.content.readuntil(b"\n\n")
+        return max(0.0, await busy(REST_S) - before_s) * 100
+
+
+async def busy(for_s: float) -> float:
+    """Return the share of a core that this process needs."""
+    began, used = time.perf_counter(), time.process_time()
+    await asyncio.sleep(for_s)
+    return (time.process_time() - used) / (time.perf_counter() - began)
+
+
+async def measure(folder: Path) -> bool:
+    async with served(folder) as (built, url):
+        await fill(built)
+        gc.collect()
+        gc.freeze()
+        found: dict[str, tuple[float, int, int]] = {}
+        async with aiohttp.ClientSession(url, auto_decompress=False, headers=BROWSER) as http:
+            for path in PAGES:
+                found[path] = await look(http, path)
+            first_ms = await first_look_ms(http)
+            extra = sum([(await look(http, f"/static/{name}"))[1] for name in ("style.css", "script.js")])
+        rest_percent = await resting(url)
+    there = {path: one for path, one in found.items() if one[1]}
+    for path, (took_ms, sent, plain) in there.items():
+        print(f"{path}: {took_ms:.1f} ms, {sent / 1024:.1f} KiB sent, {plain / 1024:.0f} KiB as it is")
+    if len(there) < len(found):
+        print(f"not there: {', '.join(path for path in found if path not in there)}")
+    largest = max(there, key=lambda path: there[path][1])
+    conditions = f"{PROBES} probes, {INCIDENTS} open incidents, client in the same process, best of {ROUNDS}"
+    listed = {path: one for path, one in there.items() if path == "/probes"}
+    return tell(
+        Figure("first page", there["/"][0], LIMIT_MS, "ms", conditions),
+        Figure("first page, nobody looked for a second", first_ms, LIMIT_MS, "ms", f"median of {FIRST_ROUNDS}"),
+        Figure("first page, compressed", there["/"][1] / 1024, LIMIT_KIB, "KiB", conditions),
+        *(Figure("list of probes", one[0], LIST_LIMIT_MS, "ms", conditions) for one in listed.values()),
+        Figure(
+            f"largest page, {largest}, with stylesheet and script",
+            (there[largest][1] + extra) / 1024,
+            EVERY_LIMIT_KIB,
+            "KiB",
+            conditions,
+        ),
+        Figure(
+            "open pages at rest",
+            rest_percent,
+            REST_LIMIT_PERCENT,
+            "% of a core",
+            f"{OPEN_PAGES} pages, {REST_S:g} s, daemon and readers in one process, less what it costs without them",
+        ),
+    )
+
+
+def main() -> bool:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o700)
+        return uvloop.run(measure(folder))
+
+
+if __name__ == "__main__":
+    raise SystemExit(0 if main() else 1)

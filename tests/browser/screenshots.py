@@ -1,0 +1,81 @@
+"""Writes docs/screenshots from a house in which everything happens: `python -m tests.browser.screenshots [FOLDER]`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from PIL import Image
+
+from tests.browser.chromium import NARROW, WIDE, chromium, looking
+from tests.browser.world import fill, world
+
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
+SIZE_MAX_BYTES: Final = 120 * 1024
+COLOURS: Final = 64
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: its name, the path of its page, and how it is looked at."""
+
+    name: str
+    path: str
+    language: str = "en"
+    theme: str = "light"
+    width: int = WIDE
+    signed_in: bool = True
+
+
+PICTURES: Final = (
+    Picture("now", "/"),
+    Picture("now-dark", "/", "fr", "dark"),
+    Picture("incident", "/incidents/{number}"),
+    Picture("crisis", "/incidents/{number}/crisis", "fr"),
+    Picture("on-call", "/oncall"),
+    Picture("phone", "/a/{code}", width=NARROW, signed_in=False),
+    Picture("status-page", "/status/{page}", signed_in=False),
+)
+
+
+async def take(folder: Path) -> None:
+    """Run the house, and take every picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        async with world(Path(name)) as house, chromium() as browser:
+            names = await fill(house)
+            await house.later(minutes=22)
+            cookie = await house.session()
+            for one in PICTURES:
+                signed = {"cookie": cookie} if one.signed_in else {}
+                how = {"language": one.language, "theme": one.theme, "width": one.width, **signed}
+                async with looking(browser, house.url, **how) as there:
+                    # The page's own clock counts down from the same moment as the house.
+                    await there.page.clock.set_fixed_time(house.house.one.daemon.clock.now())
+                    status = await there.go(one.path.format(**names))
+                    assert status == 200, f"{one.name}: {status}"
+                    file = folder / f"{one.name}.png"
+                    await there.page.screenshot(path=file)
+                    shrink(file)
+                    size = file.stat().st_size
+                    assert size <= SIZE_MAX_BYTES, f"{one.name}: {size} bytes"
+
+
+def shrink(file: Path) -> None:
+    """Write a picture with as few colours as do: a page has few."""
+    with Image.open(file) as picture:
+        picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+def main() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    asyncio.run(take(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER))
+
+
+if __name__ == "__main__":
+    main()
