@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import msgspec
+from textual.css.query import NoMatches
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
@@ -46,8 +47,15 @@ async def shown(url: str, by: str = "amina", size: tuple[int, int] = (140, 40)) 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
     async with asyncio.timeout(SOON_S):
-        while not true():
+        while not _holds(true):
             await pilot.pause(0.02)
+
+
+def _holds(true: Callable[[], bool]) -> bool:
+    try:
+        return true()
+    except NoMatches:  # The screen is not built yet.
+        return False
 
 
 def text(pilot: Pilot[None], part: str) -> str:

@@ -25,7 +25,7 @@ def mailbox(office: Office, **more: Any) -> dict[str, Any]:
         "target": f"localhost:{office.imap}",
         "tls": {"ca_file": office.ca_file},
         "username": "box",
-        "password": "battery staple",
+        "password": "xob",
         **more,
     }
 

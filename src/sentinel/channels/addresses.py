@@ -14,9 +14,7 @@ from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
-import structlog
-
-log = structlog.get_logger(__name__)
+from sentinel.channels import saying
 
 # Family, kind and protocol of a socket, nothing, and the address, as ``getaddrinfo`` gives them.
 AddressInfo: TypeAlias = tuple[Any, Any, int, str, tuple[Any, ...]]
@@ -56,7 +54,7 @@ class Addresses:
         except OSError as error:  # TimeoutError is one, and gaierror.
             if known is None:
                 raise
-            log.warning("name not found; the address it last had is taken", host=host, why=str(error) or "no answer")
+            saying.warn("name not found; the address it last had is taken", host=host, why=str(error) or "no answer")
             return known
 
     def _look_up(self, host: str) -> asyncio.Task[list[AddressInfo]]:

@@ -69,9 +69,10 @@ def bars(days: Sequence[Bar], label: str) -> Markup:
         # Whoever goes through the page by keys is not led through ninety days: the words beside say the same.
         link = Markup('<a href="{}" tabindex="-1" aria-hidden="true">{}</a>')
         drawn.append(link.format(day.href, one) if day.href else one)
+    role = "group" if any(day.href for day in days) else "img"  # What holds links is no picture.
     return Markup(
-        '<svg class="bars wide" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
-    ).format(max(1, len(days) * STEP - 1), BARS_HEIGHT, label, Markup("").join(drawn))
+        '<svg class="bars wide" viewBox="0 0 {} {}" preserveAspectRatio="none" role="{}" aria-label="{}">{}</svg>'
+    ).format(max(1, len(days) * STEP - 1), BARS_HEIGHT, role, label, Markup("").join(drawn))
 
 
 # ------------------------------------------------------------------------------------------------------------- latency
