@@ -77,11 +77,12 @@ def test_probes_wait_before_the_last_descriptors_and_critical_ones_longer(few: i
 
 def test_runs_that_begin_together_do_not_count_the_same_descriptor_twice(few: int, host: Means):
     let_in = 0
-    while not host.short():
-        let_in += 1
-    assert 0 < let_in < few / DESCRIPTORS_A_RUN
-    used = few - len(own_descriptors())
-    assert let_in * DESCRIPTORS_A_RUN <= used
+    with ExitStack() as stack:
+        opened(stack, max(own_descriptors()))  # Other tests may have left gaps below the highest.
+        while not host.short():
+            let_in += 1
+        left = few - len(own_descriptors())
+    assert 0 < let_in * DESCRIPTORS_A_RUN <= left
 
 
 def test_without_a_single_descriptor_it_still_answers(few: int, host: Means, hand: Hand):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -12,12 +13,13 @@ from aiohttp import web
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came over the wire."""
+    """One request as it came over the wire, and when, in seconds that only grow."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic, compare=False)
 
 
 @dataclass

@@ -39,7 +39,7 @@ class Ear:
 @asynccontextmanager
 async def overheard(folder: Path, text: str = CONFIG) -> AsyncIterator[tuple[Whole, Ear]]:
     """Run a daemon that has been well for a while, and is listened to."""
-    async with whole(folder, text) as one:
+    async with whole(folder, text, tests_itself=True) as one:
         ear = Ear(one.daemon.clock.monotonic)
         one.daemon.watching.alive.places = {"outside": ear}
         await asyncio.sleep(300)
@@ -163,7 +163,7 @@ def test_an_event_loop_that_is_late_says_so_and_does_not_call(tmp_path: Path) ->
 
 def test_the_self_test_passes_on_the_page_also_where_no_place_is_told(tmp_path: Path) -> None:
     async def story() -> None:
-        async with whole(tmp_path, CONFIG) as one:
+        async with whole(tmp_path, CONFIG, tests_itself=True) as one:
             await asyncio.sleep(300)
             passed = one.value("sentinel_self_test_passed_timestamp_seconds")
             assert one.daemon.clock.now().timestamp() - passed <= timedelta(seconds=30).total_seconds()

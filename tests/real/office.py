@@ -31,7 +31,7 @@ from tests.real.process import SENTINEL
 
 ARRIVES_MAX_S = 30
 RUNS_AS = "nobody"  # Postfix refuses to pipe as root, and as itself.
-MAILBOXES = ("alice", "amina", "greta", "box")  # Each with a password of its own: its name, reversed.
+MAILBOXES = ("alice", "amina", "greta", "box", "probed")  # Each with a password of its own: its name, reversed.
 PIPE = """
 pickup unix n - n 60 1 pickup
 smtp unix - - n - - smtp

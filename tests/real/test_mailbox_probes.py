@@ -24,8 +24,8 @@ def mailbox(office: Office, **more: Any) -> dict[str, Any]:
     return {
         "target": f"localhost:{office.imap}",
         "tls": {"ca_file": office.ca_file},
-        "username": "box",
-        "password": "xob",
+        "username": "probed",
+        "password": "deborp",
         **more,
     }
 
@@ -34,7 +34,7 @@ async def look(office: Office, **more: Any) -> Seen:
     return await Attempt(timeout_s=LIMIT_S).at(imap.KIND, mailbox(office, **more))
 
 
-async def send(office: Office, to: str = "box@example.org", timeout_s: float = LIMIT_S, **more: Any) -> Seen:
+async def send(office: Office, to: str = "probed@example.org", timeout_s: float = LIMIT_S, **more: Any) -> Seen:
     options = {
         "target": f"localhost:{office.smtp}",
         "starttls": True,
@@ -51,7 +51,7 @@ async def send(office: Office, to: str = "box@example.org", timeout_s: float = L
 
 def kept(office: Office) -> list[Path]:
     """Return the mails in the box."""
-    box = office.folder / "boxes" / "box"
+    box = office.folder / "boxes" / "probed"
     return [path for folder in ("cur", "new") for path in (box / folder).glob("*")]
 
 
@@ -81,8 +81,9 @@ async def test_without_the_mailbox_no_mail_is_written(office: Office) -> None:
 
 
 async def test_a_mailbox_is_opened_and_searched_and_nothing_in_it_changes(office: Office) -> None:
+    assert (await send(office)).reason == ""  # The first mail makes the folders of the box.
     assert (await look(office)).reason == ""
-    folder = office.folder / "boxes" / "box" / "new"
+    folder = office.folder / "boxes" / "probed" / "new"
     for number in range(3):
         (folder / f"{number}.mail").write_text(f"Subject: backup {number}\n\nfine\n")
     try:
