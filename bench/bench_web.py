@@ -26,6 +26,7 @@ from sentinel.engine.clock import SystemClock
 from sentinel.store.opening import open_store
 from sentinel.web.app import build, serve
 from sentinel.web.overview import FRESH_FOR
+from sentinel.web.rendering import warm
 
 PROBES = 10_000
 SERVICES = 100
@@ -40,6 +41,9 @@ LIST_LIMIT_MS = 100.0
 LIMIT_KIB = 60.0
 EVERY_LIMIT_KIB = 150.0
 REST_LIMIT_PERCENT = 5.0
+STORM_S = 20.0
+STORM_SAYS_EVERY_S = 0.05
+STORM_LIMIT_PERCENT = 60.0  # 40 for the pages, the rest for who reads them here.
 # Pages that are looked at; those that are not there yet are left out, and said.
 PAGES = (
     "/", "/incidents", "/incidents?state=all", "/incidents/INC-1", "/incidents/INC-1/crisis", "/probes", "/services",
@@ -154,6 +158,34 @@ async def resting(url: str) -> float:
         return max(0.0, await busy(REST_S) - before_s) * 100
 
 
+async def storming(built: Daemon, url: str) -> tuple[float, int]:
+    """Return the percent of a core that pages cost which look again whenever they are told, and how often they did."""
+    looks = 0
+
+    async def follow(http: aiohttp.ClientSession) -> None:
+        nonlocal looks
+        async with http.get("/live?topics=incidents+messages+probes+rotas+overload+changes") as stream:
+            while True:
+                if (await stream.content.readuntil(b"\n\n")).startswith(b"event: changed"):
+                    async with http.get("/") as answer:
+                        await answer.read()
+                    looks += 1
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(url, connector=connector, auto_decompress=False, headers=BROWSER) as http:
+        before_s = await busy(STORM_S / 4)
+        pages = [asyncio.create_task(follow(http)) for _ in range(OPEN_PAGES)]
+        await asyncio.sleep(1)
+        measured = asyncio.create_task(busy(STORM_S))
+        while not measured.done():
+            built.news.say("probes")
+            await asyncio.sleep(STORM_SAYS_EVERY_S)
+        for page in pages:
+            page.cancel()
+        await asyncio.wait(pages)
+    return max(0.0, measured.result() - before_s) * 100, looks
+
+
 async def busy(for_s: float) -> float:
     """Return the share of a core that this process needs."""
     began, used = time.perf_counter(), time.process_time()
@@ -167,12 +199,18 @@ async def measure(folder: Path) -> bool:
         gc.collect()
         gc.freeze()
         found: dict[str, tuple[float, int, int]] = {}
+        await asyncio.to_thread(warm)  # As the daemon does once it is ready.
         async with aiohttp.ClientSession(url, auto_decompress=False, headers=BROWSER) as http:
+            began = time.perf_counter()
+            async with http.get("/probes") as answer:
+                await answer.read()
+            started_ms = (time.perf_counter() - began) * 1e3
             for path in PAGES:
                 found[path] = await look(http, path)
             first_ms = await first_look_ms(http)
             extra = sum([(await look(http, f"/static/{name}"))[1] for name in ("style.css", "script.js")])
         rest_percent = await resting(url)
+        storm_percent, looks = await storming(built, url)
     there = {path: one for path, one in found.items() if one[1]}
     for path, (took_ms, sent, plain) in there.items():
         print(f"{path}: {took_ms:.1f} ms, {sent / 1024:.1f} KiB sent, {plain / 1024:.0f} KiB as it is")
@@ -185,6 +223,7 @@ async def measure(folder: Path) -> bool:
         Figure("first page", there["/"][0], LIMIT_MS, "ms", conditions),
         Figure("first page, nobody looked for a second", first_ms, LIMIT_MS, "ms", f"median of {FIRST_ROUNDS}"),
         Figure("first page, compressed", there["/"][1] / 1024, LIMIT_KIB, "KiB", conditions),
+        Figure("list of probes, first look after a start", started_ms, LIST_LIMIT_MS, "ms", "once"),
         *(Figure("list of probes", one[0], LIST_LIMIT_MS, "ms", conditions) for one in listed.values()),
         Figure(
             f"largest page, {largest}, with stylesheet and script",
@@ -199,6 +238,13 @@ async def measure(folder: Path) -> bool:
             REST_LIMIT_PERCENT,
             "% of a core",
             f"{OPEN_PAGES} pages, {REST_S:g} s, daemon and readers in one process, less what it costs without them",
+        ),
+        Figure(
+            "open pages in a storm",
+            storm_percent,
+            STORM_LIMIT_PERCENT,
+            "% of a core",
+            f"{OPEN_PAGES} pages that looked {looks} times in {STORM_S:g} s, as above",
         ),
     )
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
+from tests import left_open
 from tests.real.components import COMPONENTS, absent
 
 RULE_IDS = frozenset(line.split()[0] for line in (Path(__file__).parent / "rules.txt").read_text().splitlines())
@@ -30,17 +33,39 @@ ABSENT = pytest.StashKey[set[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ABSENT] = set()
+    # As in operation, where rich draws no stacks either: with the values of every frame one takes it half a second.
+    *before, _console = structlog.get_config()["processors"]
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, console])
+    left_open.watch()
 
 
 # They begin first, so that no process works on alone at the end.
-LONGEST = frozenset({"test_random_kills.py", "test_simulation.py", "test_planted.py"})
+LONGEST = frozenset(
+    {
+        "browser/test_hostile.py",
+        "browser/test_journeys.py",
+        "faults/test_clock.py",
+        "faults/test_crash_points.py",
+        "faults/test_power.py",
+        "faults/test_random_kills.py",
+        "faults/test_storage.py",
+        "faults/test_two_daemons.py",
+        "real/test_alertmanager.py",
+        "real/test_tickets.py",
+        "simulator/test_planted.py",
+        "simulator/test_simulation.py",
+        "systemd/test_unit.py",
+        "tests/test_guide.py",
+    }
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     wrong = [complaint for item in items for complaint in complaints(item)]
     if wrong:
         raise pytest.UsageError("\n".join(wrong))
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: "/".join(item.path.parts[-2:]) not in LONGEST)
 
 
 def complaints(item: pytest.Item) -> list[str]:
@@ -65,6 +90,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; with CI=true every component must be there", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    yield
+    left = left_open.left_open()
+    assert not left, f"left open when its loop ended: {', '.join(left)}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

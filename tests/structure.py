@@ -38,20 +38,22 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "tickets": {
         "core.model", "tickets", "config.fields", "config.words", "config.door_keys", "channels.base", "channels.http",
-        "probes.net",
+        "channels.signature", "probes.net",
     },
     "tickets.webhook": {  # What it posts and reads is described as hooks are.
-        "core.json_paths", "tickets", "config.fields", "config.hooks", "channels.base", "channels.http", "probes.net",
+        "core.json_paths", "tickets", "config.fields", "config.hooks", "channels.base", "channels.http",
+        "channels.signature", "probes.net",
     },
     "tickets.drafting": {"core", "tickets.base"},  # No back-end: what an incident looks like as a ticket.
     "store": {"core", "store", "tickets.base"},
     "engine": {
         "core", "rules", "engine", "metrics", "=probes", "probes.base", "probes.net", "probes.plan", "probes.help",
-        "probes.numbers",
+        "probes.numbers", "probes.resolver",
         "channels.base", "tickets.base", "store.base", "store.plain_rows",
     },
     "dispatch": {
         "core", "rules", "messages", "metrics", "engine.clock", "engine.desk", "engine.gathering", "engine.live",
+        "engine.bursts", "engine.receipts", "engine.sending",
         "engine.outbox", "engine.storm", "engine.ticketing", "engine.toll", "engine.tries",
         "engine.unrecorded", "probes.base", "channels.base", "tickets.base", "store.base",
     },
@@ -66,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "engine.clock", "engine.evidence",
         "engine.news", "engine.phases", "engine.patterns", "engine.tested", "store.plain_rows",
         "channels.sms_inbound", "engine.accounts", "engine.alerts", "engine.answers", "engine.tokens",
-        "engine.recurring_silences", "intake", "store.base",
+        "engine.recurring_silences", "engine.wide_silences", "intake", "store.base",
         "tickets.base", "reporting", "openid",
     },
     "openid": {"core", "openid", "channels.base", "channels.http", "config.build", "probes.net"},
@@ -80,6 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "newsroom": {"core", "engine", "rules", "store.base"},
     "pages": {"*"},
     "status_pages": {"*"},
+    "quiet": {"*"},
     "gasping": {"*"},
     "lastgasp": {"logs"},  # It must work when nothing else does.
     "places": {"config.build"},
@@ -114,6 +117,7 @@ ROOT = {
     "reports",
     "pages",
     "status_pages",
+    "quiet",
     "parts",
     "daemon",
     "doors",
@@ -134,7 +138,7 @@ HOME_OF: dict[str, set[str]] = {
     "pycurl": {"probes"},
     "rich": {"cli"},
     "sqlalchemy": {"store"},
-    "tenacity": {"dispatch"},
+    "tenacity": {"engine"},
     "textual": {"cli"},
 }
 

@@ -15,7 +15,8 @@ import msgspec
 from sentinel import channels as channel_kinds
 from sentinel import tickets as ticket_kinds
 from sentinel.channels.base import Message, Surroundings, Undelivered
-from sentinel.channels.providers import Providers
+from sentinel.channels.mail_message import local_part
+from sentinel.channels.providers import Counted, Providers, provider_pairs, uncounted
 from sentinel.config.build import Setup
 from sentinel.config.meanings import meanings_of, rules_for_alerts
 from sentinel.config.ruling import open_calendars, priorities_of
@@ -49,6 +50,7 @@ from sentinel.messages.compose import compose
 from sentinel.messages.links import Links
 from sentinel.messages.notice import Notice
 from sentinel.messages.problems import ProblemMessages
+from sentinel.messages.rotas import RotaWords
 from sentinel.messages.telling import envelope
 from sentinel.metrics import Expected, Meters
 from sentinel.store.base import OutboxRow
@@ -188,6 +190,7 @@ def expect(setup: Setup, meters: Meters) -> None:
     expected = Expected(
         kinds=frozenset(plan.type for plan in setup.probes.values()),
         channels=frozenset(setup.channels),
+        providers=provider_pairs({name: plan.providers for name, plan in setup.channels.items()}),
         services=frozenset({plan.service for plan in setup.probes.values()} | setup.services.keys()),
         backends=frozenset({"builtin", *(mirror.called for mirror in setup.tickets.mirrors)}),
     )
@@ -218,6 +221,11 @@ def action_dates_of(setup: Setup) -> Callable[[date], ActionDates]:
     return lambda due_on: setup.action_dates(plan, due_on)
 
 
+def rota_words_of(setup: Setup) -> RotaWords:
+    """Return what speaks of rotas."""
+    return RotaWords(setup.site.language, setup.site.url or "")
+
+
 def envelope_of(setup: Setup) -> Callable[..., bytes]:
     """Return how to write down what there is to tell."""
     return partial(
@@ -230,9 +238,8 @@ def envelope_of(setup: Setup) -> Callable[..., bytes]:
 
 def mirrors_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, TicketBackend]:
     """Build the ticket back-ends that follow the first one, by their names."""
-    backends = {
-        mirror.called: ticket_kinds.kind(mirror.backend).build(mirror, setup.policy) for mirror in setup.tickets.mirrors
-    }
+    kind = ticket_kinds.kind
+    backends = {one.called: kind(one.backend).build(one, setup.policy) for one in setup.tickets.mirrors}
     for backend in backends.values():
         if isinstance(backend, TellsTime):
             backend.now = lambda: now().timestamp()
@@ -269,8 +276,8 @@ def fixed(old: Setup, new: Setup) -> list[str]:
     return [f"{name} changes at the next start only" for name, before, after in pairs if before != after]
 
 
-def carriers_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, Carrier]:
-    """Build every channel."""
+def carriers_of(setup: Setup, now: Callable[[], datetime], counted: Counted = uncounted) -> dict[str, Carrier]:
+    """Build every channel; ``counted`` is told what comes of messages at each of several providers."""
     surroundings = Surroundings(
         policy=setup.policy,
         hostname=hostname(),
@@ -283,16 +290,12 @@ def carriers_of(setup: Setup, now: Callable[[], datetime]) -> dict[str, Carrier]
         name: channel_kinds.kind(plan.kind).build(plan.options, replace(surroundings, channel=name))
         for name, plan in setup.channels.items()
     }
-    return {
-        name: Carrier(
-            Providers(senders[name], [(one, senders[one]) for one in plan.providers])
-            if plan.providers
-            else senders[name],
-            plan.concurrency or CONCURRENCY,
-            plan.flow,
-        )
-        for name, plan in setup.channels.items()
-    }
+    carriers = {}
+    for name, plan in setup.channels.items():
+        others = [(one, senders[one]) for one in plan.providers]
+        sender = Providers(senders[name], others, partial(counted, name)) if others else senders[name]
+        carriers[name] = Carrier(sender, plan.concurrency or CONCURRENCY, plan.flow)
+    return carriers
 
 
 @cache
@@ -316,6 +319,10 @@ class Composition:
         Raises:
             Undelivered: nobody knows the person any more, or they have no address for the channel.
         """
+        # What a mail server sends back of a mail of no incident must be known without a look at the database.
+        return replace(self._written(row), proof=self.proof(row.id if row.incident else local_part(row.id)))
+
+    def _written(self, row: OutboxRow) -> Message:
         if not row.incident and row.id.startswith(replies.KEY):
             return self._reply(row)
         if not row.incident and row.id.startswith(canary.KEY):
@@ -327,8 +334,7 @@ class Composition:
         if links is not None and row.incident:  # Here, so that no link to act by lies in the database.
             page = Page(row.person, row.channel)
             notice = msgspec.structs.replace(notice, ack_url=links.to(row.incident, row.sequence, page))
-        message = self.write(notice, row.person, row.channel)
-        return replace(message, proof=self.proof(row.id)) if row.incident else message
+        return self.write(notice, row.person, row.channel)
 
     def _reply(self, row: OutboxRow) -> Message:
         person, address = self._reader(row.person, row.channel)
@@ -369,7 +375,7 @@ class Composition:
         setup = self.setup()
         person, to = self._reader(occasion.person, occasion.channel)
         envelope = digests.Envelope(occasion.id, occasion.at, to, setup.site.name, setup.site.url or "")
-        return digests.compose(entries, person, envelope)
+        return replace(digests.compose(entries, person, envelope), proof=self.proof(local_part(occasion.id)))
 
     def write(self, notice: Notice, person_id: str, channel: str) -> Message:
         """Return a notice as a message to a person by a channel."""

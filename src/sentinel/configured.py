@@ -1,7 +1,8 @@
 """The configuration as administrators may see it: without its secrets, and beside what runs.
 
-Three nets keep a secret from showing: what stands under a key that sounds like one, what is a secret to whoever reads
-it, and what is part of an address (threat T30). References such as ``${cred:NAME}`` are never resolved.
+What a field reads as a secret is hidden by construction: its text is noted when it is read, and no part of it shows
+anywhere. Two more nets hold what no field knows for one: what stands under a key that sounds like a secret, and what is
+part of an address (threat T30). References such as ``${cred:NAME}`` are never resolved.
 """
 
 from __future__ import annotations
@@ -10,17 +11,15 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Final
 
 from sentinel.config import nodes
 from sentinel.config.build import Setup, difference
 from sentinel.config.errors import ConfigError
-from sentinel.config.fields import Secret
+from sentinel.config.fields import secrets_noted
 from sentinel.config.load import Loaded, load
 from sentinel.config.words import HIDDEN
 from sentinel.web.configuration import Configuration, Difference, Section
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from sentinel.parts import Parts
 
 PART_MIN_CHARS: Final = 4  # A shorter secret is a common part of words: only the whole of a text is compared with it.
-DEPTH_MAX: Final = 24
 
 _SOUNDS_SECRET: Final = re.compile(
     r"pass|secret|token|key|credential|bearer|cookie|auth|pin\b|digest|dsn|header|body|form\b|community|private", re.I
@@ -76,7 +74,8 @@ class Configured:
 def look(path: Path, running: Setup) -> Configuration:
     """Return the configuration in a file beside the one that runs."""
     try:
-        loaded = load(path)
+        with secrets_noted() as secrets:
+            loaded = load(path)
     except ConfigError as error:
         return Configuration(path=str(path), mistakes=tuple(str(mistake) for mistake in error.mistakes))
     return Configuration(
@@ -85,7 +84,7 @@ def look(path: Path, running: Setup) -> Configuration:
         warnings=tuple(str(one) for one in loaded.warnings),
         same=loaded.setup.hash == running.hash,
         differences=tuple(differences(running, loaded.setup)),
-        sections=tuple(shown(loaded)),
+        sections=tuple(shown(loaded, secrets)),
     )
 
 
@@ -108,12 +107,10 @@ def differences(old: Setup, new: Setup) -> Iterator[Difference]:
             yield Difference(section)
 
 
-def shown(loaded: Loaded) -> Iterator[Section]:
+def shown(loaded: Loaded, secrets: Iterable[str]) -> Iterator[Section]:
     """Yield every section as it is written, entry by entry, with what is secret hidden."""
-    config = loaded.config
-    kept = [getattr(config, one.name) for one in fields(config) if one.name not in {"root", "names"}]
-    writer = _Writer(frozenset(_secrets(kept)))
-    for name, (_, node) in config.root.items.items():
+    writer = _Writer(frozenset(text for one in secrets if (text := one.strip().casefold())))
+    for name, (_, node) in loaded.config.root.items.items():
         yield Section(name, tuple(writer.entries(name, node)))
 
 
@@ -169,26 +166,3 @@ class _Writer:
                 first, *rest = list(self._lines(item, say, around)) or ["{}"]
                 yield f"- {first}"
                 yield from (f"  {line}" for line in rest)
-
-
-def _secrets(found: Iterable[Any]) -> Iterator[str]:
-    """Yield every secret below some things, as they are compared; what is shared is looked at once."""
-    seen: set[int] = set()
-    left: list[tuple[Any, int]] = [(one, 0) for one in found]
-    while left:
-        one, depth = left.pop()
-        if isinstance(one, Secret):
-            yield one.reveal().strip().casefold()
-        elif depth < DEPTH_MAX and id(one) not in seen:
-            seen.add(id(one))
-            left += [(inner, depth + 1) for inner in _inside(one)]
-
-
-def _inside(one: Any) -> list[Any]:
-    if isinstance(one, BaseModel):
-        return list(vars(one).values())
-    if is_dataclass(one) and not isinstance(one, type):
-        return [getattr(one, each.name, None) for each in fields(one) if each.name not in {"raw", "kind"}]
-    if isinstance(one, Mapping):
-        return list(one.values())
-    return list(one) if isinstance(one, list | tuple | set | frozenset) else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
@@ -20,16 +19,19 @@ from sentinel.config.load import load
 from sentinel.dispatch import Carrier
 from sentinel.doors import Doors
 from sentinel.engine import series
+from sentinel.engine.collecting import Collecting
+from sentinel.engine.sealing import Sealer
 from sentinel.engine.supervision import STUCK_AFTER_S, keep, watch_tasks
 from sentinel.messages.isolation import IsolationWords
-from sentinel.messages.rotas import RotaWords
+from sentinel.messages.links import Links
 from sentinel.parts import Parts
-from sentinel.probes.net import AioResolver
+from sentinel.probes.resolver import AioResolver
 from sentinel.store.base import StoreUnavailable
-from sentinel.store.secrets import secret_of
+from sentinel.store.secrets import made_at, secret_of
 from sentinel.tickets.base import TicketBackend
 from sentinel.web.app import build, serve
 from sentinel.web.context import ReloadOutcome
+from sentinel.web.rendering import warm
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +59,9 @@ class Daemon(Parts):
         await self.tested.load()
         await self.inbound.answering.load()
         await self.dispatcher.load()
-        self.link_key = await self.write(secret_of, self.store, "links", self.clock.now())
-        self.portal.subscribers.key = self.link_key
+        long_since = await self.write(made_at, self.store, "links of 128 bits", self.clock.now())
+        self.signing = Links(await self.write(secret_of, self.store, "links", self.clock.now()), "", long_since)
+        self.portal.subscribers.key = self.signing.key
         await self.portal.subscribers.load()
         await self.heartbeats.load()
         await self.recurring.load()
@@ -95,13 +98,13 @@ class Daemon(Parts):
         listen = (self.setup.listen.host, self.setup.listen.port)
         web = await serve(build(Doors(self).context()), listen, control)
         log.info("serving", host=listen[0], port=listen[1], socket=str(control) if control else "")
-        gc.freeze()  # What was loaded stays: the collector need not look at it again (engine.md, scheduler).
-        gc.enable()  # It was off while everything was loaded.
-        tasks = self.begin()
+        tasks = [*self.begin(), loop.create_task(Collecting(self.dispatcher.at_rest).run(), name="collecting")]
         self.ready = True
         self.systemd.tell(self._ready_state())
+        warming = asyncio.create_task(asyncio.to_thread(warm), name="warming")
         await stopping.wait()
         self.ready = False
+        await warming
         self.systemd.tell("STOPPING=1")
         log.info("stopping")
         await web.cleanup()
@@ -236,7 +239,7 @@ class Daemon(Parts):
                 log.error("configuration refused; the old one stays", mistakes=len(mistakes), first=mistakes[0])
                 return ReloadOutcome(mistakes=mistakes)
             fixed = assembly.fixed(self.setup, loaded.setup)
-            carriers = assembly.carriers_of(loaded.setup, self.clock.now)
+            carriers = assembly.carriers_of(loaded.setup, self.clock.now, self.meters.provider)
             self.modules = modules
             self._take(loaded.setup, carriers)
             log.info("configuration in use", probes=len(self.setup.probes), warnings=len(loaded.warnings))
@@ -246,6 +249,7 @@ class Daemon(Parts):
         before, self.setup = self.setup, setup
         self.desk.policy = assembly.policy_of(setup)
         self.tokens.configured = setup.auth.made()
+        self.accounts.sealer = Sealer(setup.auth.sealing_keys())
         self.rotas.configure()
         self.matrices.configure()
         self.addresses.configure()
@@ -253,7 +257,7 @@ class Daemon(Parts):
         self.overload.limits = assembly.overload_limits_of(setup)
         self.changes.means = assembly.change_means_of(setup)
         self.change_watch.backup = assembly.backup_of(setup, self.backups)
-        self.rota_watch.words = RotaWords(setup.site.language)
+        self.rota_watch.words = assembly.rota_words_of(setup)
         self.problems.words, self.problems.dates = assembly.problem_words(setup), assembly.action_dates_of(setup)
         self.isolation.words = IsolationWords(setup.site.language)
         self.inbound.configure(setup)

@@ -8,31 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
 
 from sentinel.channels.base import Message, Sender, Undelivered
 from sentinel.core import commands as c
 from sentinel.core.flow import Flow
-from sentinel.core.model import Refused
-from sentinel.engine import ticketing
+from sentinel.engine import bursts, ticketing
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.gathering import Digests, Gathering
 from sentinel.engine.outbox import PAGE_MAX, Lane, Outbox
+from sentinel.engine.receipts import WRITE_FIRST_S, Receipts
+from sentinel.engine.sending import CROWD, KEPT_FOR_S, LOOK_AGAIN_S, MARKED, Ahead, Gate, Together
 from sentinel.engine.storm import Placed, Storms, looked_back
 from sentinel.engine.toll import Toll
 from sentinel.engine.tries import TRY_LIMIT_S, Composer, Receipt, Telemetry, pause_after, settlement
@@ -44,13 +37,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 5.0
 
 CONCURRENCY = 4
-BURST_TRIES = 3
-BURST_FIRST_S = 0.5
-BURST_MAX_S = 5.0
-PATIENCE_MAX_S = 60.0  # How long a carrier may ask us to wait inside a burst.
 PAUSE_MAX_S = 3_600.0  # How long a carrier may ask us to wait between bursts.
-WRITE_FIRST_S = 1.0  # What came of a try is written again so soon when the store does not take it,
-WRITE_MAX_S = 15.0  # and then less often.
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +65,13 @@ class Dispatcher:
         self.digests: Digests | None = None
         self.progressed_at = clock.monotonic()
         self._wake = asyncio.Event()
+        self._look = True  # There may be something that was not read yet.
+        self._stopping = False
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._load: Counter[str] = Counter()
+        self._ahead = Ahead(clock)
+        self._gate = Gate(self._at_once)
+        self.write_down = Receipts(desk, Together(self._crowded)).write_down
         self.unrecorded = Unrecorded(self._burst)
         self._ticketing = ticketing.Ticketing(outbox, clock, telemetry)
         self._storms = Storms()
@@ -107,8 +99,13 @@ class Dispatcher:
         self._toll.restore(passed, flows)
         self._storms.restore(passed, await self._outbox.slots(), flows)
 
+    def at_rest(self) -> bool:
+        """Tell whether nothing is under way."""
+        return not self._busy
+
     def wake(self) -> None:
         """Look at the outbox now."""
+        self._look = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -116,13 +113,22 @@ class Dispatcher:
         while True:
             self._wake.clear()
             started = 0
+            look, self._look = self._look, False
             try:
-                started = await self._start_due()
+                if look and self._crowded():
+                    await asyncio.sleep(LOOK_AGAIN_S)
+                started = await (self._start_due() if look else self._start_kept())
             except StoreUnavailable as error:
+                self._look = True
                 log.warning("outbox not readable", why=str(error))
             self.progressed_at = self._clock.monotonic()
             if started < PAGE_MAX:
                 await self._sleep()
+            else:
+                self._look = True
+
+    def _crowded(self) -> bool:
+        return len(self._busy) >= CROWD
 
     async def _sleep(self) -> None:
         wait_s = await self._until_next()
@@ -131,9 +137,11 @@ class Dispatcher:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
-            pass
+            self._look = True
 
     async def _until_next(self) -> float:
+        if self._ahead:  # Whoever ends wakes us.
+            return KEPT_FOR_S
         try:
             due = await self._outbox.next_due()
         except StoreUnavailable:
@@ -142,14 +150,35 @@ class Dispatcher:
             return LOOK_EVERY_S
         return min(LOOK_EVERY_S, max(0.1, (due - self._clock.now()).total_seconds()))
 
+    async def _start_kept(self) -> int:
+        """Start what was read before, and read anew when there is none of it."""
+        return await self._start_some(self._ahead.take(self._has_room)) or await self._start_due()
+
     async def _start_due(self) -> int:
-        now = self._clock.now()
-        full = [name for name, load in self._load.items() if load >= self._limit(name)]
-        rows = await self._outbox.due(now, list(self._busy), full, self._storms.held(now))
+        """Start what is due; return how much of it was looked at."""
         looked_at = 0
+        full = {name for name in self._load if not self._has_room(name, urgent=True)}
+        while True:  # Once for all channels, and again for the others when one is full: it must not hide them.
+            now = self._clock.now()
+            rows = await self._outbox.due(now, list(self._busy), list(full), self._storms.held(now))
+            late: list[OutboxRow] = []
+            self._ahead.keep((), full)
+            looked_at += await self._start_some(rows, late)
+            self._ahead.keep(late, full)
+            full.update(row.channel for row in late)
+            if len(rows) < PAGE_MAX or not late:
+                return looked_at
+
+    async def _start_some(self, rows: Iterable[OutboxRow], late: list[OutboxRow] | None = None) -> int:
+        """Start rows, the most urgent of which come first; put into ``late`` those whose channel has no room."""
+        now, looked_at = self._clock.now(), 0
         gathered: list[tuple[OutboxRow, datetime]] = []
         for row in rows:
-            if row.id in self._busy or self._load[row.channel] >= self._limit(row.channel):
+            if row.id in self._busy:
+                continue
+            if not self._has_room(row.channel, urgent=row.urgency >= LEVEL_CRITICAL):
+                if late is not None:
+                    late.append(row)
                 continue
             looked_at += 1
             if (placed := self._place(row, now)).how == "alone":
@@ -173,9 +202,24 @@ class Dispatcher:
         carrier = self.carriers.get(row.channel)
         return carrier.flow if carrier and row.person and row.kind == "message" else None
 
-    def _limit(self, channel: str) -> int:
+    def _at_once(self, channel: str) -> int:
+        """Return how many messages of a channel are sent at a time."""
         carrier = self.carriers.get(channel)
         return carrier.concurrency if carrier else CONCURRENCY
+
+    def _limit(self, channel: str) -> int:
+        """Return how many of a channel are under way: messages are marked ahead of those that are being sent."""
+        return self._at_once(channel) * (MARKED if channel in self.carriers else 1)
+
+    def _has_room(self, channel: str, *, urgent: bool = False) -> bool:
+        """Tell whether more may be under way; what is urgent is marked all the same, and passes the gate first."""
+        return self._load[channel] < self._limit(channel) + (self._at_once(channel) if urgent else 0)
+
+    def _left(self, channel: str) -> None:
+        """Take note that a row is not under way any more; the next ones are started when there is room for several."""
+        self._load[channel] -= 1
+        if self._load[channel] <= self._limit(channel) // 2:
+            self._wake.set()
 
     def _start(self, row: OutboxRow) -> None:
         flow = self._flow_of(row)
@@ -187,6 +231,7 @@ class Dispatcher:
     def _start_digest(self, lane: Lane) -> None:
         assert self.digests is not None, "nothing is gathered without what writes digests"
         self._storms.begin_digest(lane)
+        self._ahead.drop(lane)
         self._run(f"digest/{lane[0]}/{lane[1]}", self._gathering.carry(lane, self.digests, self))
 
     def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -195,7 +240,8 @@ class Dispatcher:
 
         def ended(_: object) -> None:
             del self._busy[name]
-            self._wake.set()
+            if not self._crowded():
+                self.wake()
 
         task.add_done_callback(ended)
 
@@ -205,36 +251,12 @@ class Dispatcher:
         try:
             receipt = await (self._ticketing.tried(row) if row.kind == "ticket" else self._tried(row))
         finally:
-            self._load[row.channel] -= 1  # Others may be carried while the store still has to take the receipt.
-            self._wake.set()
+            self._left(row.channel)  # Others may be carried while the store still has to take the receipt.
             if flow is not None:
                 taken = receipt is not None and receipt[1].state == "done"
                 self._storms.ended((row.person, row.channel), row.incident, self._clock.now() if taken else None)
         if receipt is not None:
             await self.write_down(row, *receipt)
-
-    async def write_down(self, row: OutboxRow, command: c.Command | None, settlement: Settlement) -> None:
-        """Write what came of a try, however long the store takes: nobody else knows, and it must not be sent again."""
-        pause_s = WRITE_FIRST_S
-        while True:
-            try:
-                if command is None or not row.incident:  # A notice of a hand-over belongs to no incident.
-                    await self._desk.settle(settlement)
-                else:
-                    await self._order(row, command, settlement)
-            except StoreUnavailable as error:
-                log.warning("not settled; written again soon", message=row.id, in_s=pause_s, why=str(error))
-                await asyncio.sleep(pause_s)
-                pause_s = min(WRITE_MAX_S, pause_s * 2)
-            else:
-                return
-
-    async def _order(self, row: OutboxRow, command: c.Command, settlement: Settlement) -> None:
-        try:
-            await self._desk.order(row.incident, command, settlement)
-        except Refused as refusal:  # The incident is gone; the row must still come to rest.
-            log.warning("receipt refused", message=row.id, why=str(refusal))
-            await self._desk.settle(settlement)
 
     def _bug(self, error: Exception) -> Undelivered:
         """Count an error of our own; to the process it is one more way that did not work."""
@@ -248,7 +270,13 @@ class Dispatcher:
         if not await self._begun(row):
             return None
         try:
-            reference = await self._burst(row)
+            async with self._gate.through(row):
+                if self._stopping:
+                    unsent = self._settlement(row, "pending", row.tries, error=row.error)
+                    return None, replace(unsent, due_at=row.due_at)  # Later, it would look like one that is gathered.
+                if self._desk.withdrawn(row.incident, row.id):  # While it waited for its turn.
+                    return None
+                reference = await self._burst(row)
         except Undelivered as failure:
             return self._missed(row, failure)
         log.info("message accepted", message=row.id, channel=row.channel, tries=row.tries + 1)
@@ -271,7 +299,7 @@ class Dispatcher:
             await asyncio.sleep(WRITE_FIRST_S)
             return False
 
-    async def burst(self, row: OutboxRow, write: Callable[[], Message] | None = None) -> str:
+    async def burst(self, row: OutboxRow, write: Callable[[], Awaitable[Message]] | None = None) -> str:
         """Try a few times in quick succession; what is sent is the row written out, unless ``write`` writes another.
 
         Raises:
@@ -279,7 +307,7 @@ class Dispatcher:
         """
         return await self._burst(row, write)
 
-    async def _burst(self, row: OutboxRow, write: Callable[[], Message] | None = None) -> str:
+    async def _burst(self, row: OutboxRow, write: Callable[[], Awaitable[Message]] | None = None) -> str:
         flow = self._flow_of(row)
         if flow is not None:
             self._toll.spend(row, flow)
@@ -293,18 +321,9 @@ class Dispatcher:
             log.exception("bug in channel", message=row.id, channel=row.channel)
             raise self._bug(error) from error
 
-    async def _tries(self, row: OutboxRow, write: Callable[[], Message] | None = None) -> str:
-        message = self._compose(row) if write is None else write()
-        async for attempt in AsyncRetrying(
-            stop=stop_after_attempt(BURST_TRIES),
-            wait=_patience,
-            retry=retry_if_exception(_worth_another_try),
-            sleep=asyncio.sleep,
-            reraise=True,
-        ):
-            with attempt:
-                return await self._once(row.channel, message)
-        raise AssertionError("the last try returns or raises")
+    async def _tries(self, row: OutboxRow, write: Callable[[], Awaitable[Message]] | None = None) -> str:
+        message = self._compose(row) if write is None else await write()
+        return await bursts.tried(lambda: self._once(row.channel, message))
 
     async def send_once(self, channel: str, message: Message) -> str:
         """Send one message now, past the outbox: for tests of a channel.
@@ -363,6 +382,8 @@ class Dispatcher:
 
     async def stop(self, within_s: float) -> None:
         """Finish what is being sent, for so long at most; what is left stays in the outbox."""
+        self._stopping = True
+        self._gate.open()
         tasks = [*self._busy.values(), *self.unrecorded.under_way()]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=within_s)
@@ -371,21 +392,3 @@ class Dispatcher:
             await asyncio.gather(*late, return_exceptions=True)
         for carrier in self.carriers.values():
             await carrier.sender.close()
-
-
-def _worth_another_try(error: BaseException) -> bool:
-    """Tell whether a try in the same burst makes sense: not when the message may already have been accepted."""
-    if not isinstance(error, Undelivered) or error.permanent or error.outcome == "timeout":
-        return False
-    return error.after_s is None or error.after_s <= PATIENCE_MAX_S
-
-
-_usual_wait = wait_exponential(multiplier=BURST_FIRST_S, max=BURST_MAX_S) + wait_random(0, BURST_FIRST_S)
-
-
-def _patience(state: RetryCallState) -> float:
-    """Wait as long as the carrier asked, or a little longer each time."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Undelivered) and error.after_s is not None:
-        return error.after_s
-    return float(_usual_wait(state))

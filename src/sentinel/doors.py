@@ -116,7 +116,7 @@ class Doors:
             started_at=daemon.started_at,
             ready=daemon.ready and not problems,
             probes=len(daemon.setup.probes),
-            last_run_at=max((row.last.at for row in daemon.live.rows() if row.last), default=None),
+            last_run_at=daemon.live.ran_at,
             problems=tuple(problems),
             self_test=SelfTest(passed_at=daemon.watching.alive.passed_at, failing=daemon.watching.alive.failing),
         )

@@ -15,9 +15,9 @@ from sentinel.intake.mail import CHANNEL, MailDoor, Proofs
 from sentinel.intake.opsgenie.book import Book
 from sentinel.intake.opsgenie.watch import Watch
 from sentinel.intake.receipts import Receipts
+from sentinel.intake.returned import Returned
 from sentinel.intake.said import Fact
 from sentinel.listening import Hearing, Listening
-from sentinel.messages.links import Links
 from sentinel.places import attachments_folder
 
 if TYPE_CHECKING:
@@ -35,7 +35,9 @@ class Inbound:
         self.answering = Answering(parts.desk, (parts.store, parts.reader), ledger, parts.clock)
         self.receipts = Receipts(parts.desk, parts.store, parts.read, parts.clock)
         self.receipts.bounced = parts.addresses.bounced
-        self.mail = MailDoor(self.answering, self.receipts, parts.store, parts.read)
+        self.returned = Returned(self.receipts, parts.store, parts.read, parts.clock)
+        self.returned.subscriber = parts.portal.subscribers.bounced
+        self.mail = MailDoor(self.answering, self.receipts, self.returned, parts.store, parts.read)
         self.mail.directory = lambda: parts.desk.policy.directory
         self.mail.proofs = self._proofs
         self.mailbox = Mailbox(self._take)
@@ -49,6 +51,7 @@ class Inbound:
             "sentinel_notification_replies_total", channel, action
         )
         self.receipts.counted = lambda channel, state: meters.count("sentinel_notifications_total", channel, state)
+        self.receipts.reported = meters.provider
         self.mailbox.up = lambda up: meters.set("sentinel_channel_up", float(up), CHANNEL)
         self.configure(parts.setup)
 
@@ -73,9 +76,9 @@ class Inbound:
         return proofs.links.proof(message) if proofs else ""
 
     def _proofs(self) -> Proofs | None:
-        if not self._parts.link_key:
+        if not self._parts.signing.key:
             return None
-        return Proofs(hostname=assembly.hostname(), links=Links(self._parts.link_key, ""))
+        return Proofs(hostname=assembly.hostname(), links=self._parts.signing)
 
     def _hearing(self, channel: str) -> Hearing:
         return Hearing(channel, (self.answering, self.receipts), lambda: self._parts.desk.policy.directory)

@@ -80,6 +80,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_sla_outcomes_total", "counter", ("service", "priority", "clock", "result"), "Clocks ended, by result (met, breached)"),
     Metric("sentinel_notifications_total", "counter", ("channel", "result"), "Notifications ended, by result (accepted, delivered, failed, expired, rate_limited)"),
     Metric("sentinel_notification_attempts_total", "counter", ("channel", "outcome"), "Attempts to hand a notification to its gateway, by outcome (ok, retry, refused, timeout)"),
+    Metric("sentinel_provider_messages_total", "counter", ("channel", "provider", "result"), "Messages given to one of several providers of a channel, by what came of them (taken, refused, retry, timeout; by its receipts delivered, failed)"),
     Metric("sentinel_notification_replies_total", "counter", ("channel", "action"), "Answers and reports received from people, by what came of them (acknowledge, escalate, resolve, note, open, unknown, stranger, automatic, limited, forged)"),
     Metric("sentinel_notification_latency_seconds", "histogram", ("channel",), "Time from the event to the acceptance by the gateway", LATENCY_S),
     Metric("sentinel_notification_queue_length", "state", ("channel",), "Notifications waiting to be sent"),
@@ -108,6 +109,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("sentinel_peer_up", "state", ("peer",), "0 while the other Sentinel is silent, or its self-test fails"),
     Metric("sentinel_peer_last_seen_timestamp_seconds", "state", ("peer",), "When the other Sentinel last answered or called, in unixtime"),
     Metric("sentinel_last_gasps_total", "counter", ("result",), "Messages past all channels, by result (sent, failed)"),
+    Metric("sentinel_status_page_subscribers", "state", ("page", "state"), "Subscribers of a status page, by state (confirmed, suspended since a mail to them came back, waiting to confirm)"),
     Metric("sentinel_build_info", "gauge", ("version", "revision", "python"), "Version of the running program"),
     Metric("sentinel_config_last_reload_successful", "gauge", (), "Whether the last configuration reload succeeded"),
     Metric("sentinel_config_last_reload_success_timestamp_seconds", "gauge", (), "When the configuration was last loaded, in unixtime"),
@@ -139,6 +141,7 @@ DOUBTS = ("lag", "descriptors", "memory", "network", "loss", "bug")
 TICKET_OPERATIONS = ("put", "changes")
 TRY_OUTCOMES = ("ok", "retry", "refused", "timeout")
 MESSAGE_RESULTS = ("accepted", "delivered", "failed", "expired", "rate_limited")
+PROVIDER_RESULTS = ("taken", "refused", "retry", "timeout", "delivered", "failed")
 WORKER_ENDS = ("ended", "hung", "garbled", "start")
 ALIVE_RESULTS = ("sent", "failed", "held")
 CANARY_RESULTS = ("sent", "back", "lost")
@@ -148,10 +151,11 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """What the configuration of now can count: kinds of probes, channels, services, ticket back-ends."""
+    """What the configuration of now can count: kinds of probes, channels, their providers, services, back-ends."""
 
     kinds: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
+    providers: frozenset[tuple[str, str]] = frozenset()
     services: frozenset[str] = frozenset()
     backends: frozenset[str] = frozenset()
 
@@ -230,6 +234,7 @@ class Meters:
             "sentinel_alerts_suppressed_total": product(MUTED_FOR),
             "sentinel_notifications_total": product(sorted(expected.channels), MESSAGE_RESULTS),
             "sentinel_notification_attempts_total": product(sorted(expected.channels), TRY_OUTCOMES),
+            "sentinel_provider_messages_total": [(*one, how) for one in expected.providers for how in PROVIDER_RESULTS],
             "sentinel_notification_latency_seconds": product(sorted(expected.channels)),
             "sentinel_escalations_exhausted_total": product(sorted(expected.services)),
             "sentinel_crisis_started_total": product(sorted(expected.services)),
@@ -255,6 +260,11 @@ class Meters:
         if outcome != "refused":  # A refused address says nothing about the channel.
             self.set("sentinel_channel_up", float(outcome == "ok"), channel)
 
+    def provider(self, channel: str, provider: str, result: str) -> None:
+        """Count what came of a message at a provider, empty for the channel's own; nothing where there is one only."""
+        if (channel, provider or channel) in self.expected.providers:
+            self.count("sentinel_provider_messages_total", channel, provider or channel, result)
+
     def ended(self, channel: str, result: str, waited_s: float) -> None:
         """Count a message that is accepted or given up."""
         self.count("sentinel_notifications_total", channel, result)
@@ -269,10 +279,14 @@ class Meters:
         """Count one call of the database, by the name of the store's method; from any thread."""
         self.observe("sentinel_store_operation_seconds", took_s, operation)
 
-    def served(self, handler: str, method: str, code: int, took_s: float) -> None:
-        """Count one request; ``handler`` is the pattern of its path, from the table of routes."""
+    def served(self, handler: str, method: str, code: int, took_s: float | None) -> None:
+        """Count one request; ``handler`` is the pattern of its path, from the table of routes.
+
+        ``took_s`` is nothing for a stream: it lasts as long as somebody looks.
+        """
         self.count("sentinel_http_requests_total", handler, method if method in METHODS else "other", str(code))
-        self.observe("sentinel_http_request_duration_seconds", took_s, handler)
+        if took_s is not None:
+            self.observe("sentinel_http_request_duration_seconds", took_s, handler)
 
     def alerts_heard(self, source: str, firing: int, resolved: int, invalid: int) -> None:
         """Count alerts from elsewhere: how many fire, are over, make no sense."""

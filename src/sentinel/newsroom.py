@@ -10,8 +10,10 @@ from sentinel.core.state import Incident
 from sentinel.engine.changes import Changes
 from sentinel.engine.desk import Desk
 from sentinel.engine.judge import Judge
+from sentinel.engine.matrices import Matrices
 from sentinel.engine.news import News
 from sentinel.engine.overload import OverloadWatch
+from sentinel.engine.problems import Problems
 from sentinel.engine.rotas import Rotas
 from sentinel.store.base import Settlement
 
@@ -28,12 +30,15 @@ class Room(Protocol):
     rotas: Rotas
     overload: OverloadWatch
     changes: Changes
+    problems: Problems
+    matrices: Matrices
 
 
 def open_for(parts: Room) -> None:
     """Have every change told to open pages, after whoever is told of it already.
 
-    The topics: `incidents` and the number of each, `messages`, `probes`, `silences`, `rotas`, `overload`, `changes`.
+    The topics: `incidents` and the number of each, `messages`, `probes`, `silences`, `rotas`, `overload`, `changes`,
+    `problems` (with their actions), `matrices`.
     """
     news = parts.news
     parts.desk.written = _both(parts.desk.written, lambda happened, settled: news.say(*_topics(happened, settled)))
@@ -42,6 +47,8 @@ def open_for(parts: Room) -> None:
     parts.rotas.changed = _both(parts.rotas.changed, lambda _: news.say("rotas"))
     parts.overload.changed = _both(parts.overload.changed, lambda _: news.say("overload"))
     parts.changes.changed = _both(parts.changes.changed, lambda: news.say("changes"))
+    parts.problems.changed = _both(parts.problems.changed, lambda: news.say("problems"))
+    parts.matrices.changed = _both(parts.matrices.changed, lambda *_: news.say("matrices"))
 
 
 def _topics(happened: Sequence[tuple[Incident, Event]], settled: Sequence[Settlement]) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from sentinel import assembly, newsroom, status_pages
+from sentinel import assembly, newsroom, quiet, status_pages
 from sentinel.clerk import Clerk
 from sentinel.config.build import Setup
 from sentinel.core.change_facts import Fact, FixFact
@@ -49,14 +49,15 @@ from sentinel.engine.pool import Pool
 from sentinel.engine.prober import Prober, Surroundings
 from sentinel.engine.problems import Problems
 from sentinel.engine.recorder import Recorder
-from sentinel.engine.recurring_silences import RecurringSilences
 from sentinel.engine.report_watch import ReportWatch
 from sentinel.engine.rota_watch import RotaWatch
 from sentinel.engine.rotas import Rotas
 from sentinel.engine.scheduler import Scheduler
+from sentinel.engine.sealing import Sealer
 from sentinel.engine.silence_watch import SilenceWatch
 from sentinel.engine.supervision import Lag, Systemd
 from sentinel.engine.tested import ContactTests
+from sentinel.engine.tidying import forget_old
 from sentinel.engine.timers import Timers
 from sentinel.engine.tokens import Tokens
 from sentinel.engine.workers.arrivals import Arrivals, Seen
@@ -64,16 +65,16 @@ from sentinel.engine.workers.fleet import Fleet
 from sentinel.inbound import Inbound
 from sentinel.intake.reading import AlertReader
 from sentinel.messages.addresses import AddressWords
+from sentinel.messages.contact import contact_body
 from sentinel.messages.isolation import IsolationWords
 from sentinel.messages.links import Links
 from sentinel.messages.matrix import MatrixWords
-from sentinel.messages.rotas import RotaWords
 from sentinel.metrics import Meters, reviews_overdue
 from sentinel.pages import Pages
 from sentinel.places import evidence_folder
 from sentinel.probes.heartbeat import HeartbeatOptions
-from sentinel.probes.net import AioResolver
 from sentinel.probes.plan import ProbePlan
+from sentinel.probes.resolver import AioResolver
 from sentinel.reports import Reporter, ReportPost
 from sentinel.settings import PEER
 from sentinel.store.base import ResultStore, Settlement, Store, StoreUnavailable
@@ -106,7 +107,7 @@ class Parts:
         self._let_in()
         self.desk = Desk(store, self.writer, clock, assembly.policy_of(setup), assembly.envelope_of(setup))
         self.rotas = Rotas(self.desk, store, self.writer, clock)
-        self.rota_watch = RotaWatch(self.rotas, self.desk, (store, self.writer), clock, RotaWords(setup.site.language))
+        self.rota_watch = RotaWatch(self.rotas, self.desk, (store, self.writer), clock, assembly.rota_words_of(setup))
         self.reporter = Reporter(lambda: self.setup, store, results)
         post = ReportPost(self.reporter, lambda: self.desk.policy.directory)
         self.report_watch = ReportWatch(post, lambda: self.desk.policy.directory, (store, self.writer), clock)
@@ -126,7 +127,7 @@ class Parts:
         )
         self._keep_time()
         self._plan_changes()
-        self.link_key = b""
+        self.signing = Links(b"", "")
         self.portal = status_pages.portal_of(self)
         bulletins = status_pages.Bulletins(lambda: self.setup, self.portal.subscribers)
         self.composition = assembly.Composition(lambda: self.setup, self.links, self._proof, bulletins)
@@ -161,10 +162,8 @@ class Parts:
     def _keep_silences(self) -> None:
         self.silence_watch = SilenceWatch(self.desk, self.store, self.read, self.clock)
         self.silence_watch.entries = self.setup.silences
-        self.recurring = RecurringSilences(
-            self.silence_watch, (self.store, self.writer), self.clock, assembly.recurring_of
-        )
-        self.recurring.zone = lambda: self.setup.site.timezone
+        self.recurring = quiet.recurring_of(self, self.silence_watch)
+        self.wide_silences = quiet.wide_of(self)
 
     def _address_words(self) -> AddressWords:
         return AddressWords(self.setup.site.language, self.setup.site.timezone)
@@ -178,7 +177,9 @@ class Parts:
         self.tokens = Tokens((self.store, self.writer), self.clock)
         self.tokens.configured = self.setup.auth.made()
         self.accounts = Accounts((self.store, self.writer), self.clock)
+        self.accounts.sealer = Sealer(self.setup.auth.sealing_keys())
         self.tested = ContactTests((self.store, self.writer), self.clock)
+        self.tested.body, self.tested.owed = contact_body, lambda: self.dispatcher.wake()  # noqa: PLW0108  made later
         self.answers = Answers((self.store, self.writer), self.clock)
         self.heartbeats = Heartbeats((self.store, self.writer), self.clock)
 
@@ -242,7 +243,7 @@ class Parts:
         self.mirrors = self.clerk.configure()
         self.desk.quieting.quieted = lambda: count("sentinel_alerts_suppressed_total", "duplicate")
         self.dispatcher.digests = self.composition
-        self.dispatcher.carriers = assembly.carriers_of(self.setup, self.clock.now)
+        self.dispatcher.carriers = assembly.carriers_of(self.setup, self.clock.now, self.meters.provider)
         assembly.expect(self.setup, self.meters)
         newsroom.open_for(self)
 
@@ -332,7 +333,7 @@ class Parts:
 
     def links(self) -> Links | None:
         """Return what makes acknowledge links; nothing until the start has read their key."""
-        return Links(self.link_key, self.setup.site.url) if self.link_key and self.setup.site.url else None
+        return self.signing.at(self.setup.site.url)
 
     def _hear_silence(self, silence: Silence) -> None:
         """Keep a silence in force from now on; what it had muted is looked at again when it ends early."""
@@ -376,6 +377,7 @@ class Parts:
             self._silenced.clear()
             try:
                 self.judge.silences = tuple(await self.read(self.store.silences, self.clock.now()))
+                await self.wide_silences.look(self.judge.silences)
                 await self.pages.refresh(self.read)
             except StoreUnavailable as error:
                 log.warning("store not readable", why=str(error))
@@ -389,9 +391,8 @@ class Parts:
         while True:
             await asyncio.sleep(TIDY_EVERY_S)
             await self.recorder.tidy(self.live)
-            before = self.clock.now() - self.setup.storage.keep.incidents
             try:
-                await asyncio.get_running_loop().run_in_executor(self.packer, self.store.prune, before)
+                await forget_old(self.store, self.packer, self.clock.now(), self.setup.storage.keep.incidents)
                 await self.answers.tidy()
             except StoreUnavailable as error:
-                log.warning("old incidents not forgotten", why=str(error))
+                log.warning("what is old not forgotten", why=str(error))

@@ -18,13 +18,15 @@ from sentinel.core.calendar import shown_at
 from sentinel.core.model import Language
 from sentinel.core.overload import Fact as OverloadFact
 from sentinel.core.overload import overload_of
-from sentinel.core.public import DAYS_MAX, KINDS, Known, News, Page, Wanted, page_of
+from sentinel.core.public import DAYS_MAX, KINDS, Known, News, Page, page_of
+from sentinel.core.public_wanted import Wanted
 from sentinel.engine.overload import STREAM as OVERLOAD
 from sentinel.engine.overload import SUBJECT as SITE
 from sentinel.engine.portal import Form, Portal
-from sentinel.engine.subscribers import Purpose, Subscriber, Subscribers
+from sentinel.engine.subscribers import STANDINGS, Purpose, Subscriber, Subscribers
 from sentinel.messages import bulletins
 from sentinel.messages.bulletins import Bulletin, Reader
+from sentinel.messages.wording import Fact
 from sentinel.reporting import status_files, status_page
 from sentinel.reporting.status_page import Place
 from sentinel.reporting.status_words import StatusWords, said
@@ -180,7 +182,11 @@ class Bulletins:
         home = url_of(setup, page)
         link = f"{home}/{purpose}/{self.subscribers.code(to.id, purpose)}"
         footer = "" if bulletin.asks else footer_of(to.language, home, link)
-        return bulletins.write(row.id, bulletin, Reader(to.address, link, footer))
+        doors = (
+            [("mail_confirm_door", link)] if bulletin.asks else [("mail_page_door", home), ("mail_leave_door", link)]
+        )
+        named = tuple(Fact(said(to.language, label), url, url) for label, url in doors)
+        return bulletins.write(row.id, bulletin, Reader(to.address, link, footer, named))
 
 
 def footer_of(language: Language, page: str, unsubscribe: str) -> str:
@@ -211,4 +217,12 @@ def portal_of(parts: Parts) -> Portal:
     kept = (parts.store, parts.writer)
     portal = Portal(Printer(sources), Subscribers(kept, parts.clock), kept, parts.clock)
     portal.newsroom = parts.news
+    parts.meters.states["sentinel_status_page_subscribers"] = lambda: counted(portal.subscribers, sources.setup())
     return portal
+
+
+def counted(subscribers: Subscribers, setup: Setup) -> list[tuple[tuple[str, str], float]]:
+    """Return for the metrics how many subscribers each page has, by how they stand."""
+    found = subscribers.count()
+    pages = [page.name for page in setup.status_pages]
+    return [((page, standing), float(found[page, standing])) for page in pages for standing in STANDINGS]

@@ -23,9 +23,20 @@ WITHIN_MS: Final = 10_000
 AXE: Final = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
 # Nothing is asked of a page but what the guidelines ask on the levels A and AA, and what axe thinks good practice.
 AXE_RUN: Final = "axe.run(document, {resultTypes: ['violations'], elementRef: false})"
-# A policy that is broken says so in the page, too; before any script of ours runs it is listened to.
+# No page costs more to fetch the first time, with its looks and its script.
+TRANSFERRED_MAX_BYTES: Final = 150 * 1024
+# Two frames later whatever the page's script does at its beginning is drawn.
+MOVED: Final = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(window.moved)))))"""
+# A policy that is broken says so in the page, too, and so does what moves after it was drawn: before any script of
+# ours runs both are listened to.
 LISTEN: Final = """
 window.broken = [];
+window.moved = [];
+new PerformanceObserver((list) => list.getEntries().forEach((entry) =>
+  window.moved.push(`${entry.value.toFixed(5)}: `
+    + entry.sources.map((one) => (one.node?.outerHTML ?? String(one.node)).slice(0, 120)).join(' | ')))
+).observe({type: 'layout-shift', buffered: true});
 document.addEventListener('securitypolicyviolation', (event) =>
   window.broken.push(`${event.violatedDirective} ${event.blockedURI}`));
 """
@@ -39,12 +50,25 @@ class Watched:
     home: str
     wrong: list[str] = field(default_factory=list)
     asked: str = ""
+    weighed: bool = False
+    came_bytes: int = 0
 
     def watch(self) -> None:
         """Note what the page complains of, and what it asks of others."""
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.wrong.append(f"script error: {error}"))
         self.page.on("request", self._asked)
+
+    async def weigh(self) -> None:
+        """Count from now on what comes over the wire for a page, with nothing kept from before."""
+        line = await self.page.context.new_cdp_session(self.page)
+        line.on("Network.loadingFinished", self._came)
+        await line.send("Network.enable")
+        await line.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        self.weighed = True
+
+    def _came(self, finished: dict[str, Any]) -> None:
+        self.came_bytes += int(finished["encodedDataLength"])
 
     def _said(self, message: ConsoleMessage) -> None:
         # That the page itself was answered with an error is the status, which whoever goes there looks at.
@@ -62,21 +86,32 @@ class Watched:
 
     async def go(self, path: str) -> int:
         """Go to a path; return the status."""
-        self.asked = f"{self.home}{path}"
+        self.asked, self.came_bytes = f"{self.home}{path}", 0
         answer = await self.page.goto(self.asked)
         assert answer is not None, path
         return answer.status
 
     async def faults(self, *, but: str = "") -> list[str]:
-        """Return what is wrong with the page as it is: what it said, policy, width, accessibility; and forget it.
+        """Return what is wrong with the page as it is, from what it said to accessibility, and forget what it said.
 
         ``but`` is a rule of axe's that the page breaks for a reason.
         """
         found, self.wrong = self.wrong, []
         found += [f"policy: {one}" for one in await self.page.evaluate("window.broken")]
+        if self.weighed and not 0 < self.came_bytes <= TRANSFERRED_MAX_BYTES:
+            found.append(f"{self.came_bytes} bytes came over the wire")
+        found += await self._moved()
         found += await too_wide(self.page)
         found += [one for one in await axe(self.page) if not (but and one.startswith(f"axe {but} "))]
         return found
+
+    async def _moved(self) -> list[str]:
+        """Return what moved after it was drawn. What moves in one of two looks alone was the machine's haste."""
+        moved: list[str] = await self.page.evaluate(MOVED)
+        if moved and self.page.url == self.asked:
+            await self.page.reload()
+            moved = await self.page.evaluate(MOVED)
+        return [f"moves: {one}" for one in moved]
 
 
 async def too_wide(page: Page) -> list[str]:

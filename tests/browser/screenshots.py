@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import email.policy
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -11,13 +13,15 @@ from typing import Final
 
 import structlog
 from PIL import Image
+from playwright.async_api import Page
 
 from tests.browser.chromium import NARROW, WIDE, chromium, looking
-from tests.browser.world import fill, world
+from tests.browser.world import World, fill, world
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
 SIZE_MAX_BYTES: Final = 120 * 1024
 COLOURS: Final = 64
+MAIL_WIDTH: Final = 640
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,18 @@ class Picture:
 PICTURES: Final = (
     Picture("now", "/"),
     Picture("now-dark", "/", "fr", "dark"),
+    Picture("now-phone", "/", "fr", width=NARROW),
+    Picture("now-phone-dark", "/", "en", "dark", NARROW),
     Picture("incident", "/incidents/{number}"),
+    Picture("incident-dark", "/incidents/{number}", "fr", "dark"),
     Picture("crisis", "/incidents/{number}/crisis", "fr"),
+    Picture("crisis-dark", "/incidents/{number}/crisis", "en", "dark"),
+    Picture("service", "/services/{service}", "fr"),
+    Picture("report", "/reports/sla?month=2026-11", "fr"),
     Picture("on-call", "/oncall"),
     Picture("phone", "/a/{code}", width=NARROW, signed_in=False),
     Picture("status-page", "/status/{page}", signed_in=False),
+    Picture("status-page-dark", "/status/{page}", "fr", "dark", signed_in=False),
 )
 
 
@@ -55,15 +66,32 @@ async def take(folder: Path) -> None:
                 signed = {"cookie": cookie} if one.signed_in else {}
                 how = {"language": one.language, "theme": one.theme, "width": one.width, **signed}
                 async with looking(browser, house.url, **how) as there:
-                    # The page's own clock counts down from the same moment as the house.
-                    await there.page.clock.set_fixed_time(house.house.one.daemon.clock.now())
                     status = await there.go(one.path.format(**names))
                     assert status == 200, f"{one.name}: {status}"
-                    file = folder / f"{one.name}.png"
-                    await there.page.screenshot(path=file)
-                    shrink(file)
-                    size = file.stat().st_size
-                    assert size <= SIZE_MAX_BYTES, f"{one.name}: {size} bytes"
+                    await save(there.page, folder / f"{one.name}.png")
+            for theme in ("light", "dark"):
+                async with looking(browser, house.url, theme=theme, width=MAIL_WIDTH) as there:
+                    await there.page.set_content(page_mail(house))
+                    await save(there.page, folder / f"mail-{theme}.png")
+
+
+async def save(page: Page, file: Path) -> None:
+    """Write what a page looks like, small enough to be kept with the sources."""
+    await page.screenshot(path=file)
+    shrink(file)
+    size = file.stat().st_size
+    assert size <= SIZE_MAX_BYTES, f"{file.name}: {size} bytes"
+
+
+def page_mail(house: World) -> str:
+    """Return the HTML of the first mail that asks somebody to take an incident."""
+    for file in sorted(house.house.one.mailed(), key=lambda file: file.stat().st_mtime):
+        mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+        found = mail.get_body(("html",))
+        text = found.get_content() if found is not None else ""
+        if "/a/" in text:
+            return str(text)
+    raise AssertionError("nobody was asked by mail")
 
 
 def shrink(file: Path) -> None:

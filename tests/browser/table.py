@@ -10,10 +10,6 @@ NO_PAGES: Final = (
     "/sign-in/oidc", "/sms/", "/static/",
 )  # fmt: skip
 NO_PAGE: Final = frozenset({"/config", "/live", "/logs", "/metrics", "/probe", "/reports/style.css"})
-PAGES: Final = (
-    "/-/", "/am/", "/config", "/live", "/logs", "/metrics", "/opsgenie/", "/ping/", "/probe", "/sms/", "/static/",
-    "/incidents/{number}/pictures/", "/oncall/{rota}.ics", "/oncall/people/", "/reports/style.css", "/sign-in/oidc",
-)  # fmt: skip
 PAGES: Final[dict[str, tuple[str, ...]]] = {
     "/": ("/", "/?refresh=1", "/nothing-here"),
     "/a/{code}": ("/a/{code}",),

@@ -43,22 +43,22 @@ async def test_an_incident_is_taken_from_the_message_and_resolved_on_a_telephone
         await one.page.locator("#text").fill("Certificat renouvelé")
         await one.page.get_by_role("button", name="Résoudre").click()
         await expect(one.page.locator("#head")).to_contain_text("résolu")
-        assert one.wrong == []
+        assert await one.faults() == []
     assert (await house.get(f"incidents/{number}"))["state"] == "resolved"
 
 
 @pytest.mark.rule("MAJ-5", "MAJ-6")
 async def test_a_crisis_is_led_for_six_hours(house, browser):
     number = await house.open("Le campus est perdu", priority="P1", level=3)
-    async with looking(browser, house.url, cookie=await house.session("farid")) as one:
+    async with looking(browser, house.url, theme="dark", cookie=await house.session("farid")) as one:
         page, crisis = one.page, f"/incidents/{number}/crisis"
         await one.go(crisis)
         await page.locator("#text-declare").fill("Tout est arrêté")
         await page.get_by_role("button", name="Déclarer la crise").click()
         await until_state(house, number, "open")
         sent: set[str] = set()
-        for _ in range(36):
-            await house.later(minutes=10)
+        for _ in range(18):
+            await house.later(minutes=20)
             due = await due_soon(house, number)
             if due and due not in sent:
                 await one.go(crisis)
@@ -69,6 +69,7 @@ async def test_a_crisis_is_led_for_six_hours(house, browser):
                 sent.add(due)
         assert len(sent) >= 5, "one an hour"
         await one.go(crisis)
+        assert await one.faults() == []
         await page.locator("form[action$='/crisis/close']").evaluate(
             "form => form.requestSubmit(form.querySelector('button'))"
         )
@@ -81,7 +82,7 @@ async def test_a_crisis_is_led_for_six_hours(house, browser):
 async def due_soon(house, number: str) -> str:
     """Return when the next message is due, once that is near."""
     following = (await house.get(f"incidents/{number}/crisis"))["next_message"]
-    near = (house.house.one.daemon.clock.now() + timedelta(minutes=10)).isoformat()
+    near = (house.house.one.daemon.clock.now() + timedelta(minutes=20)).isoformat()
     return following["due"] if following and following["due"] <= near else ""
 
 
@@ -116,17 +117,26 @@ async def test_somebody_signs_in_with_a_second_factor_and_out(house, browser):
 
 async def test_the_report_of_a_month_is_chosen_and_read(house, browser):
     await house.open("Envoi de courriels lent", service="mail", level=2)
-    async with looking(browser, house.url, cookie=await house.session("farid")) as one:
+    async with looking(browser, house.url, theme="dark", cookie=await house.session("farid")) as one:
         await one.go("/reports")
         await one.page.get_by_label("Mois").select_option("2026-11")
         await one.page.locator("form button.main").click()
-        await expect(one.page.locator("h1")).to_be_visible()
-        await expect(one.page.locator("body")).to_contain_text("Messagerie")
+        await expect(one.page.locator("h1")).to_contain_text("Rapport de service")
+        await expect(one.page.get_by_role("heading", name="Messagerie")).to_be_visible()
+        await expect(one.page.locator(".big strong").first).to_have_text(re.compile(r"^[\d,]+\s%$|^inconnu"))
+        table = await one.page.request.get(await there(one.page, "CSV"))
+        assert "mail" in await table.text()
         assert one.wrong == []
 
 
+async def there(page: Page, name: str) -> str:
+    """Return where a link leads."""
+    return str(await page.get_by_role("link", name=name, exact=True).evaluate("link => link.href"))
+
+
 async def test_a_week_on_call_is_swapped(house, browser):
-    async with looking(browser, house.url, cookie=await house.session()) as one:
+    look = {"language": "en", "theme": "dark", "width": NARROW}
+    async with looking(browser, house.url, **look, cookie=await house.session()) as one:
         await one.go("/oncall")
         swap = one.page.locator("#swap-technique")
         await swap.locator("summary").click()
@@ -151,7 +161,7 @@ async def whose(house, day) -> str:
 
 
 async def test_somebody_subscribes_to_the_status_page_and_is_told(house, browser):
-    async with looking(browser, house.url) as one:
+    async with looking(browser, house.url, language="en", theme="dark", width=NARROW) as one:
         await one.go("/status/campus")
         await one.page.get_by_role("textbox").fill("zoe@example.net")
         await one.page.locator("form[action$='/subscribe'] button").click()
@@ -164,6 +174,13 @@ async def test_somebody_subscribes_to_the_status_page_and_is_told(house, browser
             return len(subscribers.of("campus")) == 1
 
         await until(confirmed)
+        assert await one.faults() == []
+        await house.open("Plus personne n’entre sur le campus", level=3, priority="P1")
+        await one.go(await house.mailed_link(r"/status/campus/unsubscribe/[\w.-]+"))
+        assert len(subscribers.of("campus")) == 1, "looking ends nothing"
+        await one.page.get_by_role("button").click()
+        await expect(one.page.locator("h1")).to_be_visible()
+        assert subscribers.of("campus") == []
         assert one.wrong == []
 
 

@@ -41,6 +41,8 @@ async def shown(browser: Browser, house: World) -> AsyncIterator[Shown]:
             )
             for language, theme, width in LOOKS
         }
+        for one in browsers.values():
+            await one.weigh()
         yield Shown(names, browsers)
 
 

@@ -101,6 +101,19 @@ def test_every_mistake_is_a_line_and_the_exit_code_is_3(config):
         assert "unknown type 'htpp'" in done.stderr
 
 
+def test_check_reads_the_module_file_too_and_names_what_it_asks_for_in_vain(config):
+    (config.parent / "blackbox.yml").write_text("modules:\n  web: {prober: http, http: {body_file: x}, timout: 5s}\n")
+    config.write_text(f"{GOOD}server: {{probe: {{modules: blackbox.yml}}}}\n")
+    done = run("check", str(config))
+    assert done.exit_code == 3
+    lines = done.stdout.splitlines()
+    assert [line.partition("blackbox.yml:")[2][:5] for line in lines] == ["2:30:", "2:45:"]
+    assert "`body_file` is known to blackbox_exporter, but not supported here" in lines[0]
+    assert "unknown key `timout`" in lines[1]
+    (config.parent / "blackbox.yml").unlink()
+    assert "blackbox.yml:1:1: cannot be read: No such file or directory" in run("check", str(config)).stdout
+
+
 def test_a_configuration_that_is_not_there_is_a_mistake(tmp_path):
     done = run("check", str(tmp_path / "none.yaml"))
     assert done.exit_code == 3

@@ -251,3 +251,22 @@ def said_of(setup: Setup, given_words: tuple[str, ...]) -> list[str]:
 @given(st.lists(st.tuples(LABELS, VALUES | st.text(max_size=12)), max_size=6))
 def test_any_words_are_facts_or_an_error_that_says_why(setup, pairs):
     assert all(said_of(setup, tuple(f"{label}={value}" for label, value in pairs)))
+
+
+MAPPED = "intake: {map: [{match: {env: test}, ignore: yes}, {match: {job: 'campus-*'}, service: campus, level: 3}]}\n"
+
+
+@pytest.mark.rule("SRC-2")
+def test_the_labels_of_an_alert_are_explained_as_the_daemon_takes_them(tmp_path):
+    house = tmp_path / "probes.yaml"
+    house.write_text(HOUSE + MAPPED)
+    done = run("explain", "-c", str(house), "alertname=Down", "job=campus-db", "instance=db1", "at=x", "title=y")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0] == "  service: campus"
+    assert "at once  amina" in done.stdout
+    found = json.loads(run("explain", "-c", str(house), "--json", "alertname=Down", "job=campus-db").stdout)
+    assert (found["service"], found["level"], found["rule"]) == ("campus", 3, "map 2")
+    done = run("explain", "-c", str(house), "alertname=Down", "service=nowhere")
+    assert done.stdout.splitlines()[0] == "  service: none that is configured"
+    done = run("explain", "-c", str(house), "--json", "alertname=Down", "env=test")
+    assert (done.exit_code, json.loads(done.stdout)) == (1, {"refused": "`intake.map` ignores it"})

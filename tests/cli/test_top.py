@@ -25,7 +25,7 @@ from tests.cli.conftest import run
 from tests.engine.whole import HEARTBEAT, whole
 from tests.web.alive import WORLD, Alive, alive
 
-SOON_S = 10.0
+SOON_S = 60.0
 # The town with a contract, and with a cause that whoever resolves must say.
 SLA = "sla:\n  gold: {calendar: always, ack: 15m, resolve: 4h}\n"
 GOLD = WORLD.replace("DNUM,", "DNUM, sla: gold,") + HEARTBEAT + SLA
@@ -146,7 +146,8 @@ async def test_what_is_refused_is_said_and_changes_nothing(tmp_path):
             await pilot.press("escape")
             await pilot.press("r")
             await until(pilot, lambda: isinstance(pilot.app.screen, Asking))
-            await one.one.daemon.desk.order(number, c.Resolve(by="bruno", text="done", close_by=None))
+            desk, now = one.one.daemon.desk, one.one.daemon.clock.now()
+            await desk.order(number, c.Resolve(by="bruno", text="done", close_by=desk.close_by(now)))
             pilot.app.screen.query_one("#text", Input).value = "me too"
             await pilot.press("enter")
             await until(pilot, lambda: any("not possible" in one.message for one in pilot.app._notifications))

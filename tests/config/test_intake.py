@@ -144,3 +144,29 @@ def test_what_cannot_be_meant_is_named_where_it_stands(write, text, said):
         write(BASE + text + "\n")
     (mistake,) = refused.value.mistakes
     assert said in str(mistake), str(mistake)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["intake: {alertmanager: {enabled: yes}}", "probes: {}\nintake:", "server: {probe: {allow: [192.0.2.0/24]}}"],
+)
+def test_who_takes_what_other_tools_say_or_ask_needs_no_probe(write, text):
+    assert write(f"{text}\n").setup.probes == {}
+
+
+def test_it_is_told_when_nobody_would_hear_of_alerts(write):
+    [warning] = write("intake: {alertmanager: {enabled: yes}}\n").warnings
+    where = "name an `escalation` in their services, or write one called `default`"
+    assert str(warning).endswith(f"1:1: nobody is told of alerts (at intake); {where}")
+    people = "people: {a: {email: a@example.org}}\nchannels: {email: {type: outbox, as: email, path: o}}\n"
+    heard = "escalations: {default: [{at: 0m, to: [a]}]}\nintake: {alertmanager: {enabled: yes}}\n"
+    assert write(people + heard).warnings == []
+
+
+def test_of_a_key_that_cannot_be_read_nothing_else_is_said(write):
+    doors = "opsgenie: {enabled: yes, keys: {a: '${env:GONE}', b: '${env:LOST}'}}, alertmanager: {key: '${env:GONE}'}"
+    with pytest.raises(ConfigError) as refusal:
+        write(f"intake: {{{doors}}}\n")
+    assert [one.text for one in refusal.value.mistakes] == [
+        f"`${{env:{name}}}` is not set in the environment" for name in ("GONE", "LOST", "GONE")
+    ]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from sentinel.config.base import Section
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
+from sentinel.config.model import SINGLE
 from tests.config.conftest import GOOD, SECRETS
 
 PROBE = 'probes:\n  web: {type: tcp, target: "web1.example.org:443"}\n'
@@ -170,3 +176,38 @@ def test_paths_in_messages_are_as_the_caller_wrote_them(tmp_path, monkeypatch):
     Path("here.yaml").write_text("probes: 1\n")
     with pytest.raises(ConfigError, match=r"\Ahere\.yaml:1:9: "):
         load(Path("here.yaml"), environ={})
+
+
+def every(section: type[Section]) -> Iterator[type[Section]]:
+    for below in section.__subclasses__():
+        yield below
+        yield from every(below)
+
+
+def test_a_section_that_is_not_written_is_what_an_empty_one_is():
+    optional = [one for one in every(Section) if not any(info.is_required() for info in one.model_fields.values())]
+    assert set(SINGLE.values()) <= set(optional)
+    for section in optional:
+        try:
+            empty = section.model_validate({})
+        except ValidationError:  # It cannot be empty, and nobody asks for its defaults.
+            assert section not in SINGLE.values()
+            continue
+        assert repr(section.defaults()) == repr(empty)
+        assert section.defaults() == empty
+
+
+def test_what_reads_a_section_is_built_when_one_is_read(tmp_path):
+    (tmp_path / "probes.yaml").write_text("probes: {home: {type: tcp, target: '127.0.0.1:9'}}\n")
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from sentinel.config import model\nfrom sentinel.config.load import load\n"
+        "load(Path(sys.argv[1]))\n"
+        "read = [*model.SINGLE.values(), *model.NAMED.values(), *model.LISTED.values()]\n"
+        "print(*[one.__name__ for one in read if one.__pydantic_complete__])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "probes.yaml")],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["ProbeEntry", "RuleEntry"], done.stderr  # The rules are those of the catalogue.

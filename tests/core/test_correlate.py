@@ -121,8 +121,12 @@ def test_the_incident_that_wakes_next_is_found_among_many_also_after_changes():
 
 @pytest.mark.rule("SRC-8")
 def test_what_concerns_a_service_is_found_among_all_and_is_forgotten_when_it_is_over():
-    """Its own incidents and those of services that depend on it; what is being decided goes before what is written."""
+    """Its own incidents, and those of services that need it; what is being decided goes before what is written."""
     index = Index()
+
+    def around(service: str, drafted: Drafted = NOTHING) -> tuple[list[Incident], list[Incident]]:
+        return list(index.of(service, drafted)), list(index.needing(service, drafted))
+
     cause, effect, other = (
         replace(numbered(Story().report(), number), service=service, dedup=service)
         for number, service in enumerate(("platform", "campus", "mail"), 1)
@@ -130,13 +134,27 @@ def test_what_concerns_a_service_is_found_among_all_and_is_forgotten_when_it_is_
     effect = replace(effect, plan=replace(effect.plan, depends_on=("platform",)))
     for state in (cause, effect, other):
         index.put(state)
-    assert index.concerning(["platform"], NOTHING) == [cause, effect]
+    assert around("platform") == ([cause], [effect])
     drafted = Drafted()
     drafted.put(replace(effect, title="as it is decided now"), effect)
-    assert index.concerning(["platform"], drafted) == [cause, drafted[effect.number]]
+    assert around("platform", drafted) == ([cause], [drafted[effect.number]])
     index.put(replace(effect, plan=replace(effect.plan, depends_on=("mail",))))
-    assert index.concerning(["platform"], NOTHING) == [cause]
+    assert around("platform") == ([cause], [])
     index.put(replace(cause, phase="closed"))
     index.put(replace(effect, phase="merged"))
-    assert index.concerning(["platform"], NOTHING) == []
-    assert index.concerning(["mail"], NOTHING) == [other]
+    assert around("platform") == ([], [])
+    assert around("mail") == ([other], [])
+
+
+@pytest.mark.rule("SRC-8")
+def test_the_first_opened_stays_first_whatever_becomes_of_its_plan():
+    index = Index()
+    first, second = (replace(numbered(Story().report(), number), dedup=str(number)) for number in (1, 2))
+    for state in (first, second):
+        index.put(state)
+    changed = replace(first, plan=replace(first.plan, depends_on=("platform",)))
+    index.put(changed)
+    assert list(index.of(first.service, NOTHING)) == [changed, second]
+    drafted = Drafted()
+    drafted.put(replace(second, title="as it is decided now"), second)
+    assert [state.number for state in index.of(first.service, drafted)] == ["INC-1", "INC-2"]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.core.change import Change
-from sentinel.core.public import Known, Page, Wanted, news_of, page_of, worst
+from sentinel.core.public import Known, Page, news_of, page_of, worst
+from sentinel.core.public_wanted import Wanted
 from sentinel.core.report.model import Subject
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -136,7 +136,7 @@ async def test_a_slow_site_makes_visitors_wait_and_still_closes_soon(visitor, pl
     while not platform.runner.server.connections:
         await asyncio.sleep(0)
     assert not waiting.done()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await platform.close()
     with pytest.raises(aiohttp.ClientError):
         await waiting

@@ -23,6 +23,7 @@ from sentinel.engine.timers import Timers
 from sentinel.store.base import OutboxRow
 from sentinel.store.opening import open_store
 from sentinel.tickets.base import TicketReference
+from tests.new_store import new_store
 
 START = datetime(2026, 11, 21, 22, 10, tzinfo=UTC)
 
@@ -118,7 +119,7 @@ class House:
 
     def __init__(self, path: Path, plan: Plan, directory: Directory = DIRECTORY, start: datetime = START) -> None:
         self.clock = LoopClock(start)
-        self.store, self.results = open_store(f"sqlite:///{path / 'sentinel.db'}", busy_timeout_s=0.1)
+        self.store, self.results = open_store(new_store(path), busy_timeout_s=0.1)
         self.pool = ThreadPoolExecutor(1)
         self.policy = Policy(
             directory=directory,

@@ -261,7 +261,9 @@ async def test_a_target_that_recovers_after_a_person_resolved_does_not_reopen_th
     await court.see(True)
     await court.see(True)
     assert court.house.told()[-1] == "SignalCleared"
-    await asyncio.sleep(timedelta(hours=20).total_seconds())
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, virtual.VirtualLoop)
+    loop.leap(timedelta(hours=20).total_seconds())
     await court.see(False)
     assert [state.number for state in desk.open() if state.active] == ["INC-2"]
 
@@ -289,3 +291,13 @@ async def test_a_bug_at_the_desk_is_counted_and_the_next_run_says_it_again(court
     court.house.desk.policy = changed(court.house.desk.policy, plan_for=plan_for)
     await court.see(False)
     assert court.phases == ["open"]
+
+
+@court
+async def test_it_is_known_when_a_target_last_ran(court: Court):
+    assert court.live.ran_at is None
+    await court.see(True)
+    row = court.live.row("home", "a")
+    assert row is not None
+    assert row.last is not None
+    assert court.live.ran_at == row.last.at

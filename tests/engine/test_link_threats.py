@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.engine.test_links import paged, state
 from tests.engine.whole import Whole
+from tests.messages.test_links import shortened
 
 pytestmark = pytest.mark.rule("DSP-6")
 
@@ -90,7 +93,9 @@ async def test_every_single_bit_of_a_code_counts(tmp_path: Path) -> None:
                 told is not None
                 and told.number == "INC-1"
                 and told.sequence <= len(log)
-                and any(made.is_for(told, page) for page in e.pages_of(log[told.sequence - 1]))
+                and any(
+                    made.is_for(told, page, log[told.sequence - 1].at) for page in e.pages_of(log[told.sequence - 1])
+                )
             )
 
         assert leads_somewhere(code)
@@ -101,3 +106,15 @@ async def test_every_single_bit_of_a_code_counts(tmp_path: Path) -> None:
                     continue
                 guess = code[:place] + ALPHABET[ALPHABET.index(character) ^ (1 << bit)] + code[place + 1 :]
                 assert not leads_somewhere(guess), (place, bit)
+
+
+async def test_the_shorter_code_of_a_page_of_before_still_takes_it_and_no_page_has_one_since(tmp_path: Path) -> None:
+    async with paged(tmp_path) as (one, browser, path):
+        short = f"{path[:3]}{shortened(path[3:])}"
+        async with browser.get(short) as answer:
+            assert answer.status == 404
+        later = one.daemon.clock.now() + timedelta(minutes=1)
+        one.daemon.signing = replace(one.daemon.signing, long_since=later)  # As if it had been told before an upgrade.
+        async with browser.post(short, allow_redirects=False) as answer:
+            assert answer.status == 303
+        assert state(one).acknowledged_by == "amina"

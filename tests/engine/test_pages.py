@@ -29,7 +29,7 @@ STALE = """\
     interval: 1m
 """
 TYPES = {"state": "gauge"}
-# Metrics of stories that are told elsewhere: of rotas and of service levels.
+# Metrics of stories that are told elsewhere, of rotas and of service levels among others.
 ELSEWHERE = (
     "sentinel_oncall_",
     "sentinel_sla_",
@@ -40,6 +40,8 @@ ELSEWHERE = (
     "sentinel_alive_place_",
     "sentinel_canary_",
     "sentinel_peer_",
+    "sentinel_provider_",
+    "sentinel_status_page_subscribers",
 )
 
 
@@ -229,3 +231,20 @@ async def test_requests_are_counted_by_the_pattern_of_their_path_and_by_known_me
         ("none", "GET", "404"),
         ("none", "other", "405"),
     }
+
+
+async def test_how_long_somebody_looks_is_not_how_long_a_request_takes(tmp_path: Path):
+    meters = Meters()
+    async with room(tmp_path) as around:
+        application = build(replace(around.context(), served=meters.served))
+        async with TestClient(TestServer(application)) as client:
+            await client.get("/-/healthy")
+            async with client.get("/live") as stream:
+                await stream.content.readuntil(b"\n\n")
+                around.news.close()
+                assert await stream.content.read() == b":\n\n"
+    samples = [one for family in meters.registry.collect() for one in family.samples]
+    handlers = {one.labels["handler"] for one in samples if one.name == "sentinel_http_request_duration_seconds_count"}
+    assert handlers == {"/-/healthy"}
+    counted = {one.labels["handler"] for one in samples if one.name == "sentinel_http_requests_total"}
+    assert counted == {"/-/healthy", "/live"}

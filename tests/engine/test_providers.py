@@ -58,6 +58,10 @@ async def test_the_second_provider_takes_the_page_its_receipt_is_found_and_the_p
         assert (row.channel, row.reference) == ("sms", "via centre: 26"), "one message, by one channel"
         smsc.report(26, "DELIVRD")
         await until(lambda: rows(one)[0].state == "delivered")
+        counted = [(dict(labels), value) for labels, value in one.samples()["sentinel_provider_messages_total"].items()]
+        totals = {(labels["provider"], labels["result"]) for labels, value in counted if value == 1}
+        assert totals == {("sms", "retry"), ("centre", "taken"), ("centre", "delivered")}
+        assert {labels["channel"] for labels, _ in counted} == {"sms"}, "where there is one provider none is compared"
         server = TestServer(build(one.doors.context()))
         async with TestClient(server) as browser, browser.get("/incidents/INC-1") as answer:
             assert "sms (centre)" in await answer.text()

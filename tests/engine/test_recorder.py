@@ -23,6 +23,7 @@ from sentinel.store.base import ProbeEvent, StoreUnavailable
 from sentinel.store.opening import open_store
 from tests import virtual
 from tests.fakes.room import plan
+from tests.new_store import new_store
 
 START = datetime(2026, 11, 21, 22, 10, tzinfo=UTC)
 
@@ -50,7 +51,7 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o700)
-        self.store, real = open_store(f"sqlite:///{folder / 'sentinel.db'}")
+        self.store, real = open_store(new_store(folder))
         self.results = Sick(real)
         self.clock = LoopClock(START)
         self.live = Live()

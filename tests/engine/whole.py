@@ -14,6 +14,7 @@ from sentinel.daemon import Daemon
 from sentinel.doors import Doors
 from sentinel.engine.clock import LoopClock
 from sentinel.store.opening import open_store
+from tests.new_store import new_store
 
 SELF_TEST_EVERY_S = 3_600.0
 START = datetime(2026, 11, 21, 22, 10, tzinfo=UTC)
@@ -91,7 +92,7 @@ async def whole(
         (folder / name).chmod(0o600)
     path = folder / "probes.yaml"
     path.write_text(text.replace("path: outbox", f"path: {folder / 'outbox'}"))
-    store, results = open_store(f"sqlite:///{folder / 'sentinel.db'}", busy_timeout_s=0.1)
+    store, results = open_store(new_store(folder), busy_timeout_s=0.1)
     daemon = Daemon(path, load(path).setup, store, results, LoopClock(start))
     if not tests_itself and "watchdog" not in text:
         daemon.watching.alive.test_every_s = daemon.watching.alive.every_s = SELF_TEST_EVERY_S

@@ -133,12 +133,15 @@ class AlertsApi(TicketPeer):
     def _list_notes(self, request: web.Request, name: str) -> web.Response:
         size = int(request.query.get("size" if self.jsm else "limit", 20))
         after = request.query.get("after" if self.jsm else "offset", "")
-        kept = self.notes[name]
-        first = next((place + 1 for place, note in enumerate(kept) if note["offset"] == after), 0) if after else 0
+        kept = self.notes[name][::-1] if self.jsm else self.notes[name]  # `order` is none of its parameters.
+        mark = "id" if self.jsm else "offset"
+        first = next((place + 1 for place, note in enumerate(kept) if note[mark] == after), 0) if after else 0
         page = kept[first : first + size]
         if self.jsm:
-            more = {"after": page[-1]["offset"]} if first + size < len(kept) else {}
-            return self.told(200, {"values": page, "links": more})
+            following = (
+                f"/v1/alerts/{name}/notes?after={page[-1]['id']}&size={size}" if first + size < len(kept) else ""
+            )
+            return self.told(200, {"values": page, "links": {"next": following} if following else {}})
         return self._plain(200, data=page, paging={})
 
     def _create(self, content: dict[str, Any]) -> str:
@@ -206,9 +209,10 @@ class AlertsApi(TicketPeer):
 
     def put_note(self, name: str, text: str, by: str) -> None:
         """Say something about an alert."""
-        at = f"2026-11-21T23:{self.next() % 60:02d}:30.000Z"
-        one = {"note": text, "owner": by, "createdAt": at, "offset": f"{self.made}_{self.made}"}
-        self.notes[name].append(one if not self.jsm else {**one, "id": str(self.made)})
+        number = self.next()
+        at = f"2026-11-21T{12 + number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}.000Z"
+        one = {"note": text, "owner": by, "createdAt": at}
+        self.notes[name].append({**one, "id": str(number)} if self.jsm else {**one, "offset": f"{number}_{number}"})
         self._touch(name)
 
     def press(self, name: str, what: str) -> None:

@@ -158,7 +158,7 @@ class OutrunPeer:
 
     def _pour(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            connection.settimeout(5)
+            connection.settimeout(60)
             heard = b""
             while self._after is not None and self._after not in heard:
                 heard += connection.recv(65536) or self._after

@@ -20,7 +20,7 @@ ANSWER_LIMIT_S = 20
 
 @dataclass
 class Middle(HttpPeer):
-    """Passes everything on to ``upstream``.
+    """Passes everything on to ``upstream``; nothing at all while it is ``silent``, as a link that is cut.
 
     ``lose`` picks requests that are carried out and whose answers are lost; ``instead`` answers everything itself.
     """
@@ -51,6 +51,9 @@ class Middle(HttpPeer):
         received = Received(request.method, request.raw_path, dict(request.headers), body)
         if self.instead is not None:
             return self.instead()
+        if self.silent:
+            await self._release.wait()
+            return self.respond()
         self.passed.append(received)
         answer = await self._forward(received)
         if self.lose(received):

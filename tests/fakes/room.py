@@ -54,8 +54,8 @@ from sentinel.rules import Track
 from sentinel.store.base import ResultStore
 from sentinel.store.database import Database, Mode, place
 from sentinel.store.main import SqlStore
-from sentinel.store.migrate import STATE, migrate
 from sentinel.web.context import Context, Delivered, Health, Job, ProbeAnswer, ReloadOutcome, SelfTest, Settings
+from tests.new_store import new_store
 
 KEY = "c3f1e0aa-0000-4000-8000-000000000001"
 PEOPLE = (
@@ -267,8 +267,7 @@ class Room:
 async def room(folder: Path) -> AsyncIterator[Room]:
     """Start a desk on a new database."""
     folder.chmod(0o700)
-    database = Database(place(f"sqlite:///{folder}/sentinel.db"), Mode(synchronous="normal"))
-    migrate(database, STATE)
+    database = Database(place(new_store(folder)), Mode(synchronous="normal"))
     store, clock, live = SqlStore(database), SystemClock(), Live()
     policy = Policy(
         directory=DIRECTORY,

@@ -80,7 +80,7 @@ class TcpPeer:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def emptied(self, within_s: float = 5.0) -> None:
+    async def emptied(self, within_s: float = 60.0) -> None:
         """Wait until nobody is connected any more."""
         async with asyncio.timeout(within_s):
             while self.open:

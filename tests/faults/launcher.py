@@ -18,12 +18,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sentinel import daemon, service
+from sentinel import daemon, service, watching
 from sentinel.channels import email, sms_http
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.dispatch import Dispatcher
-from sentinel.engine import doubt, isolation, tries
+from sentinel.engine import doubt, isolation, loopback, tries
 from sentinel.engine.desk import Desk
 from sentinel.probes import http
 from sentinel.store import outbox
@@ -141,7 +141,7 @@ def deadly(point: Point) -> Callable[..., Any]:
 
 
 def shorten(module: Any, name: str, value: Any) -> None:
-    """Put a shorter time in the place of a named one."""
+    """Put a shorter time in the place of a named one, or a longer one for a machine that is busy."""
     assert hasattr(module, name), f"{module.__name__} names no {name} any more"
     setattr(module, name, value)
 
@@ -166,6 +166,9 @@ def run(order: dict[str, Any]) -> int:
     if speak_within_s := order.get("speak_within_s"):
         shorten(connections, "HEAD_WITHIN_S", speak_within_s)
         shorten(connections, "BODY_WITHIN_S", speak_within_s)
+    if late_max_s := order.get("late_max_s"):
+        shorten(watching, "LAG_MAX_S", late_max_s)
+        shorten(loopback, "LIMIT_S", late_max_s)
     os.environ.update(order.get("environ", {}))
     code = service.run(Path(order["configuration"]))
     sys.stderr.flush()

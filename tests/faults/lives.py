@@ -43,7 +43,7 @@ from sentinel.tickets.drafting import draft
 from tests.engine.house import DIRECTORY, Counts, write
 
 LIFE_MAX_S = 0.2
-START_LIMIT_S = 20.0
+START_LIMIT_S = 60.0
 LAST_LIFE_LIMIT_S = 60.0
 TAKES_MAX_S = 0.008
 FAULTS_EVERY_MAX_S = 0.1

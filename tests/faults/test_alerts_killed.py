@@ -21,6 +21,7 @@ BATCH = 64  # More than what makes an incident of many signals, whose state is n
 async def test_alerts_that_were_taken_survive_a_kill_and_are_told_once(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         practice.config["intake"] = {"alertmanager": {"enabled": True}}
+        practice.wait_for_carriers()
         await practice.start()
         await taken(practice, range(BATCH))
         await practice.until(practice.settled, "the pages")
@@ -45,6 +46,7 @@ async def test_alerts_that_were_taken_survive_a_kill_and_are_told_once(tmp_path:
 async def test_whom_a_kill_kept_from_being_told_is_told_after_the_start(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
         practice.config["intake"] = {"alertmanager": {"enabled": True}}
+        practice.wait_for_carriers()
         await practice.start()
         practice.gateway.silent = True  # The text is on its way, and nobody knows yet whether it arrives.
         await taken(practice, range(BATCH))

@@ -43,6 +43,7 @@ AFTER_THE_RECOVERY = {point for point in POINTS if point.startswith("the recover
 @pytest.mark.parametrize("point", POINTS)
 async def test_killed_when(tmp_path: Path, launcher: Launcher, point: str):
     async with site(tmp_path, launcher) as practice:
+        practice.wait_for_carriers()
         await practice.start(kill=point)
         practice.target.status = 503
         if point in AFTER_THE_RECOVERY:

@@ -102,7 +102,7 @@ async def beat(practice: Site) -> None:
 @pytest.mark.fault(9)
 async def test_a_pause_of_the_whole_process_is_neither_a_burst_nor_an_alarm(tmp_path: Path, launcher: Launcher):
     async with site(tmp_path, launcher) as practice:
-        practice.config["probes"]["job"] = {"type": "heartbeat", "token": "${env:TOKEN}", "every": "1s", "grace": "1s"}
+        practice.config["probes"]["job"] = {"type": "heartbeat", "token": "${env:TOKEN}", "every": "1s", "grace": "2s"}
         practice.config["probes"]["job"] |= {"interval": "500ms", "timeout": "400ms", "service": "campus"}
         practice.config["defaults"] = {"confirm": {"attempts": 3, "every": "20ms", "need": 3}}
         await practice.start(environ={"TOKEN": TOKEN})

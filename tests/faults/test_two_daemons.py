@@ -12,7 +12,7 @@ import pytest
 from tests.faults.daemon import Site, site
 from tests.real.process import SENTINEL
 
-LIMIT_S = 30
+LIMIT_S = 60
 
 
 async def command(practice: Site, *words: str) -> subprocess.CompletedProcess[str]:

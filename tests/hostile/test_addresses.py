@@ -9,7 +9,8 @@ import pytest
 
 from sentinel.probes import http, scenario, smtp, tcp, tls
 from sentinel.probes.base import ProbeKind
-from sentinel.probes.net import AioResolver, TargetPolicy
+from sentinel.probes.net import TargetPolicy
+from sentinel.probes.resolver import AioResolver
 from tests.fakes.dns_server import DnsServer, records
 from tests.fakes.names import Names
 from tests.fakes.tcp_peer import TcpPeer, silent

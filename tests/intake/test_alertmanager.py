@@ -123,7 +123,7 @@ async def test_the_valid_part_of_a_batch_is_taken_and_the_rest_named(door: Door)
     [
         (b"notjson", "application/json", 400, {"code": 400, "message": "parsing alerts body from"}),
         (b"{}", "application/json", 400, {"code": 400, "message": "parsing alerts body from"}),
-        (b'[{"labels": {"a": "\\ud800"}}]', "application/json", 400, {"code": 400, "message": "parsing alerts body"}),
+        (b'[{"labels": {"a": "\xff"}}]', "application/json", 400, {"code": 400, "message": "parsing alerts body"}),
         (b"[" * 100_000, "application/json", 400, {"code": 400, "message": "parsing alerts body"}),
         (b'[{"labels": {"a": 1}}]', "application/json", 400, {"code": 400, "message": "parsing alerts body"}),
         (b"[]", "text/plain", 415, {"code": 415, "message": 'unsupported media type "text/plain", only [applic'}),
@@ -236,3 +236,14 @@ async def test_a_door_that_is_closed_is_not_there(tmp_path):
             assert answer.status == 404
         async with door.http.post("/hooks/alertmanager", json={}) as answer:
             assert answer.status == 404
+
+
+async def test_a_text_that_was_cut_within_a_character_costs_no_alert_and_breaks_no_page(door: Door):
+    content = rb'[{"labels": {"alertname": "Cut \ud83d", "severity": "critical"}}, {"labels": {"alertname": "Whole"}}]'
+    headers = {"Content-Type": "application/json"}
+    async with door.http.post(f"{API}/alerts", data=content, headers=headers) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+    assert {one["labels"]["alertname"] for one in await door.alerts()} == {"Cut \ufffd", "Whole"}
+    assert {one["title"] for one in await door.incidents()} == {"Cut \ufffd", "Whole"}
+    async with door.http.get("/metrics") as answer:
+        assert answer.status == 200

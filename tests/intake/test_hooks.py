@@ -134,7 +134,8 @@ async def test_what_cannot_be_read_is_refused_with_the_hook_and_the_path(door: D
     refused: list[tuple[str, Any, int, str]] = [
         (ZABBIX, b"", 400, "The hook `zabbix`: the body is no JSON"),
         (ZABBIX, b"[" * 100_000, 400, "The hook `zabbix`: the body is nested too deep"),
-        (ZABBIX, rb'{"event": "\ud800"}', 400, "the body is no JSON"),
+        (ZABBIX, b'{"event": "\xff"}', 400, "the body is no JSON"),
+        (ZABBIX, rb'{"event": {"value": "\ud800", "id": 1}}', 422, "fit neither"),
         (ZABBIX, [], 422, "`event.value` is not there"),
         (ZABBIX, problem(host={}), 422, "`host.name` is not there"),
         (ZABBIX, problem(host={"name": {}}), 422, "`host.name` is an object"),

@@ -98,6 +98,8 @@ def test_each_message_of_a_crisis_is_told_as_what_it_is_with_the_way_to_its_call
         "crisis_closed",
     }
     during = found.keys() - {"opened", "receipt", "acknowledged", "note", "crisis_proposed", "step_late", "recurring"}
+    during -= {"crisis_closed"}  # Nobody is asked to join the call of a crisis that is over.
+    assert "https://meet.example.org" not in found["crisis_closed"][1]
     for kind in during:
         assert "https://meet.example.org/crise-INC-1" in found[kind][1], kind
         assert "{" not in found[kind][1], kind

@@ -44,18 +44,18 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "at_risk",
         {"at": after(minutes=96), "clock": "resolve", "due_at": after(hours=2), "assignee": "Chloé Martin"},
-        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis 22h10. Délai menacé (résolution), échéance le"
-        " 22/11 à 0h15. https://s.example.org/i/42 INC-42",
-        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. At risk: the resolution, due at 23:15. "
+        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis 22h10. Délai menacé, échéance le 22/11 à 0h15"
+        " (résolution). https://s.example.org/i/42 INC-42",
+        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. At risk, due at 23:15 (resolution). "
         "https://s.example.org/i/42 INC-42",
     ),
     (
         "overdue",
         {"at": after(hours=2), "clock": "resolve", "due_at": after(hours=2), "assignee": "Chloé Martin"},
-        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis le 21/11 22h10. Délai dépassé (résolution), "
-        "échéance à 0h15. https://s.example.org/i/42 INC-42",
-        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. Missed: the resolution was due at "
-        "23:15. https://s.example.org/i/42 INC-42",
+        "ESCALADE P1 Campus Moodle : Campus inutilisable depuis le 21/11 22h10. Délai dépassé, échéance à 0h15 "
+        "(résolution). https://s.example.org/i/42 INC-42",
+        "ESCALATED P1 Campus Moodle: Campus inutilisable since 21:10. Missed, was due at 23:15 "
+        "(resolution). https://s.example.org/i/42 INC-42",
     ),
     (
         "unresolved",
@@ -225,17 +225,17 @@ SMS: list[tuple[str, dict[str, Any], str, str]] = [
             "due_at": after(hours=2),
             "assignee": "Chloé Martin",
         },
-        "ÉCHÉANCE P1 Campus Moodle : Campus inutilisable depuis 22h10. 50% du délai (résolution) est écoulé, "
-        "échéance le 22/11 à 0h15. https://s.example.org/i/42 INC-42",
-        "DUE SOON P1 Campus Moodle: Campus inutilisable since 21:10. 50% of the time for the resolution is "
-        "used up: due at 23:15. https://s.example.org/i/42 INC-42",
+        "ÉCHÉANCE P1 Campus Moodle : Campus inutilisable depuis 22h10. Échéance le 22/11 à 0h15, délai "
+        "écoulé à 50% (résolution). https://s.example.org/i/42 INC-42",
+        "DUE SOON P1 Campus Moodle: Campus inutilisable since 21:10. Due at 23:15, 50% of the time is used "
+        "up (resolution). https://s.example.org/i/42 INC-42",
     ),
     (
         "target_missed",
         {"at": after(hours=2), "clock": "resolve", "due_at": after(hours=2), "assignee": "Chloé Martin"},
         "EN RETARD P1 Campus Moo.. : Campus inutilisable depuis le 21/11 22h10. Échéance à 0h15 "
         "(résolution). https://s.example.org/i/42 INC-42",
-        "TARGET MISSED P1 Campus Moodle: Campus inutilisable since 21:10. The resolution was due at 23:15. "
+        "TARGET MISSED P1 Campus Moodle: Campus inutilisable since 21:10. Was due at 23:15 (resolution). "
         "https://s.example.org/i/42 INC-42",
     ),
     (

@@ -173,7 +173,7 @@ async def test_a_tcp_module_holds_its_conversation(around: Surroundings) -> None
     server = await asyncio.start_server(greet, "127.0.0.1", 0)
     async with server:
         reply = await ask(around, f"127.0.0.1:{server.sockets[0].getsockname()[1]}", "tcp_banner")
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 60)
     assert value(reply, "probe_success") == 1
     assert value(reply, 'probe_expect_info{software="OpenSSH_9.6"}') == 1
 

@@ -31,7 +31,7 @@ LOGIN = """<!doctype html><title>Campus</title><h1>Sign in</h1>
 <button>Go</button></form>"""
 HOME = """<!doctype html><title>Home</title><script>
 setTimeout(() => document.body.append("Welcome back"), 50)</script><body></body>"""
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 # One loop, and so one browser, for all: to start it costs more than all they do with it.
 ONE_LOOP = pytest.mark.asyncio(loop_scope="module")
 

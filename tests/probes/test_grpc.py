@@ -27,7 +27,7 @@ from tests.fakes.tcp_peer import TcpPeer
 from tests.probes.seeing import Attempt, see
 
 STATUS = health_pb2.HealthCheckResponse
-LIMIT_S = 5.0
+LIMIT_S = 60.0
 
 
 class Watchful(grpc.ServerInterceptor):

@@ -16,7 +16,8 @@ import pytest
 import uvloop
 
 from sentinel.probes.base import Failed, Sight
-from sentinel.probes.net import AioResolver, Family, TargetPolicy, find, fnv1_32, join, literal, open_socket
+from sentinel.probes.net import Family, TargetPolicy, find, fnv1_32, join, literal, open_socket
+from sentinel.probes.resolver import AioResolver
 from tests.fakes.names import Names
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

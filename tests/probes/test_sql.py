@@ -104,7 +104,7 @@ async def test_nothing_can_be_written_however_it_is_asked(database: Database, qu
 
 async def test_a_statement_that_takes_too_long_is_stopped_by_the_server(database: Database) -> None:
     slow = {"postgresql": "SELECT pg_sleep(20)", "mysql": "SELECT sum(seq % 7) FROM seq_1_to_9000000000"}
-    seen = await database.ask(slow[database.engine], attempt=Attempt(timeout_s=1.0))
+    seen = await database.ask(slow[database.engine], attempt=Attempt(timeout_s=60.0, told_s=1.0))
     assert (seen.reason, "the server stopped the query after 0.9 s" in seen.detail) == ("timeout", True)
 
 

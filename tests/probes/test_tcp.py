@@ -309,12 +309,12 @@ async def test_every_protocol_is_talked_into_tls(authority, protocol):
 
 async def test_mysql_gets_its_request_and_the_handshake_in_one_breath(authority):
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(5)
+        listening.settimeout(60)
 
         def serve() -> bytes:
             connection, _ = listening.accept()
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(60)
                 connection.sendall(MYSQL_GREETS.encode("latin-1"))
                 request = connection.recv(36, socket.MSG_WAITALL)
                 with authority.serve().wrap_socket(connection, server_side=True) as secure:

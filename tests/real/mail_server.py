@@ -14,7 +14,7 @@ from pathlib import Path
 
 import trustme
 
-READY_MAX_S = 20
+READY_MAX_S = 60
 
 MAIN = """
 compatibility_level = 3.6

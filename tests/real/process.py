@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SENTINEL = Path(sys.executable).with_name("sentinel")
-START_LIMIT_S = 30
-STOP_LIMIT_S = 25
+START_LIMIT_S = 90
+STOP_LIMIT_S = 60
 POLL_EVERY_S = 0.05
-FETCH_LIMIT_S = 10
+FETCH_LIMIT_S = 60
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ HOME = Path("/usr/share/redmine")
 DATABASE = Path("/var/lib/dbconfig-common/sqlite3/redmine/instances/default/redmine_default")
 ADMIN_KEY = "00112233445566778899aabbccddeeff00112233"
 MANAGER = 3
-LIMIT_S = 20
+LIMIT_S = 60
 TO_THE_TOP = "../" * 12  # An instance is looked for below Redmine's own folder.
 
 

@@ -88,6 +88,9 @@ services:
   campus: {{name: "Médiathèque", escalation: on-call}}
 probes:
   backup: {{type: heartbeat, service: campus, token: "${{file:token}}", every: 10m, grace: 1m, interval: 1m}}
+watchdog:
+  self_alert: {{to: [bruno], by: [sms]}}
+  canary: {{every: 1h, by: sms, to: "+33639980009", back: sms}}
 """
 TOKEN = "c3f1e0aa-0000-4000-8000-000000000001"
 
@@ -155,23 +158,28 @@ def listens(port: int) -> bool:
 @pytest.mark.rule("DSP-6")
 async def test_a_page_goes_out_by_kannel_its_receipt_comes_back_and_an_sms_takes_the_incident(tmp_path: Path) -> None:
     async with post(tmp_path) as made:
+        await made.until(lambda: len(made.smsc.submitted) == 1, "the canary is at the centre")
+        made.smsc.say("33639980009", made.smsc.submitted[0].octets)  # A telephone that forwards what it gets.
+        back = 'sentinel_canaries_total{result="back"} 1'
+        await made.until(lambda: back in fetch(f"{made.url}/metrics"), "the canary is back")
+
         await asyncio.to_thread(made.fail)
-        await made.until(lambda: len(made.smsc.submitted) == 1, "the page is at the centre")
-        page = made.smsc.submitted[0]
+        await made.until(lambda: len(made.smsc.submitted) == 2, "the page is at the centre")
+        page = made.smsc.submitted[1]
         text, _ = read_text(Sms("", "", page.esm_class, page.data_coding, page.octets), "gsm7")
         assert (page.destination, page.data_coding, page.registered_delivery & 1) == (AMINA, 0, 1)
         assert text.startswith("P1 Médiathèque"), "é and è come through"
         assert text.endswith("INC-1")
 
         # Kannel tells the centre's receipt; it moves the message forward and acknowledges nothing.
-        made.smsc.report(made.smsc.first_id, "DELIVRD")
+        made.smsc.report(made.smsc.first_id + 1, "DELIVRD")
         await made.until(lambda: made.states() == ["delivered"], "the receipt")
         assert made.incident()["state"] == "open"
 
         made.smsc.say(AMINA, b"1")
         await made.until(lambda: made.incident()["state"] == "acknowledged", "the acknowledgement")
-        await made.until(lambda: len(made.smsc.submitted) == 2, "the answer to the answer")
-        assert b"INC-1" in made.smsc.submitted[1].octets
+        await made.until(lambda: len(made.smsc.submitted) == 3, "the answer to the answer")
+        assert b"INC-1" in made.smsc.submitted[2].octets
         assert made.smsc.answers[-1][1] == 0, "Kannel has taken what the centre delivered"
 
         shown = await asyncio.to_thread(fetch, f"{made.url}/incidents/INC-1")

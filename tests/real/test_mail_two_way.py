@@ -55,16 +55,23 @@ LONG = (
 
 
 @asynccontextmanager
-async def paging(office: Office, folder: Path, *to: str) -> AsyncIterator[Whole]:
-    """A daemon whose mail goes by Postfix and comes from Dovecot, and which has something to tell these people."""
+async def wired(office: Office, folder: Path, *to: str, more: str = "") -> AsyncIterator[Whole]:
+    """A daemon whose mail goes by Postfix and comes from Dovecot, and which tells these people."""
     folder.chmod(0o700)
     for name, secret in {"relay": "correct horse", "imap": "xob"}.items():
         (folder / name).write_text(secret)
         (folder / name).chmod(0o600)
     site = SITE.format(port=office.smtp, imap=office.imap, ca=office.ca_file, to=", ".join(to))
-    async with daemon(office, folder, text=site) as one:
+    async with daemon(office, folder, text=site + more) as one:
         up = (("channel", "mail"),)
         await until(lambda: one.samples().get("sentinel_channel_up", {}).get(up) == 1.0, "the mailbox is open")
+        yield one
+
+
+@asynccontextmanager
+async def paging(office: Office, folder: Path, *to: str) -> AsyncIterator[Whole]:
+    """The same, once there is something to tell."""
+    async with wired(office, folder, *to) as one:
         await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
         yield one
 
@@ -204,3 +211,31 @@ async def test_what_postfix_sends_back_goes_another_way_and_lowers_the_address(o
         (doubt,) = one.daemon.addresses.doubts
         assert (doubt.person, doubt.kind) == ("chloe", "email")
         assert "There is nobody of that name here" in doubt.why
+
+
+WATCHED = """\
+watchdog:
+  self_alert: {{to: [chloe], by: [sms]}}
+  canary: {{every: 5m, within: 30s, by: email, to: {to}, back: mail}}
+"""
+
+
+async def test_a_canary_goes_out_by_postfix_and_comes_back_from_dovecot(office: Office, tmp_path: Path) -> None:
+    async with wired(office, tmp_path, "chloe", more=WATCHED.format(to="box@example.org")) as one:
+        await until(lambda: one.value("sentinel_canaries_total", result="back") == 1, "the canary")
+        assert one.value("sentinel_canary_seconds_count") == 1
+        assert one.daemon.watching.canary.wrong() == ""
+        (row,) = one.daemon.store.messages(limit=9)
+        assert (row.id, row.state) == ("canary/1", "done")
+        assert one.daemon.desk.open() == [], "it is nobody's incident"
+
+
+async def test_a_canary_that_postfix_sends_back_has_not_come_back(office: Office, tmp_path: Path) -> None:
+    async with wired(office, tmp_path, "chloe", more=WATCHED.format(to="gone@example.org")) as one:
+
+        def returned() -> bool:
+            return any("There is nobody of that name here" in row.error for row in one.daemon.store.messages(limit=9))
+
+        await until(returned, "the report")
+        assert one.value("sentinel_canaries_total", result="back") == 0
+        assert one.daemon.watching.canary.flight.out

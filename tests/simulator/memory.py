@@ -179,8 +179,9 @@ class MemoryStore:
             self._keep(replace(row, state="pending"))
         return len(flying)
 
-    def messages(self, *, limit: int, incident: str = "") -> list[OutboxRow]:
+    def messages(self, *, limit: int, incident: str = "", ids: Sequence[str] = ()) -> list[OutboxRow]:
         found = [row for row in self.rows.values() if row.kind == "message" and incident in {"", row.incident}]
+        found = [row for row in found if not ids or row.id in ids]
         return sorted(found, key=lambda row: (row.created_at, row.id), reverse=True)[:limit]
 
     def taken(self, sought: Sought, since: datetime, *, limit: int) -> list[OutboxRow]:

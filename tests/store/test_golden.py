@@ -115,6 +115,7 @@ EVENTS: list[e.Event] = [
     e.Reminded(at=AT, tell=TELL, due_at=AT, remind_at=AT + timedelta(hours=2)),
     e.Resumed(at=AT, tell=TELL, by="alice", text="it was", targets=TARGETS),
     e.WorkaroundProposed(at=AT, tell=TELL, by="alice", text="use the other entry"),
+    e.Published(at=AT, by="alice", fr="Prenez l’autre entrée.", en="Use the other entry.", next_at=LATER),
     e.Recategorised(
         at=AT,
         tell=TELL,

@@ -19,9 +19,9 @@ UNIT = "sentinel.service"
 # What systemd before 253 says of the line it does not know; the one before it holds there.
 OLD_SYSTEMD = "Failed to parse service type, ignoring: notify-reload"
 
-COMMAND_LIMIT_S = 60
-START_LIMIT_S = 20
-STOP_LIMIT_S = 40
+COMMAND_LIMIT_S = 120
+START_LIMIT_S = 60
+STOP_LIMIT_S = 90
 POLL_EVERY_S = 0.1
 POWER_OFF = signal.SIGRTMIN + 4  # systemd(1), "Signals"
 

@@ -70,6 +70,17 @@ async def test_a_request_that_is_not_carried_out_in_time_is_not_taken_for_done(r
     assert rig.server.paged == ["INC-42"]
 
 
+async def test_notes_of_several_pages_are_all_read_in_the_order_of_their_time(rig, tickets):
+    name = (await tickets.put(OPEN)).reference
+    for number in range(250):
+        rig.server.put_note(name, f"remark {number}", "bruno")
+    (change,) = await tickets.changes({name: ""})
+    assert [comment.text for comment in change.comments] == [f"remark {number}" for number in range(150, 250)]
+    before = len(rig.server.notes[name])
+    await tickets.put(OPEN)
+    assert len(rig.server.notes[name]) == before, "ours, on the page read last or first, is not written again"
+
+
 async def test_too_many_requests_ask_for_patience(rig, tickets):
     rig.server.busy = 1
     with pytest.raises(Undelivered, match="429") as later:

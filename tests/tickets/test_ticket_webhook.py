@@ -9,8 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from sentinel.channels.base import Undelivered
+from sentinel.channels.signature import sign
 from sentinel.probes.net import TargetPolicy
-from sentinel.tickets.webhook import WebhookOptions, WebhookTickets, sign
+from sentinel.tickets.webhook import WebhookOptions, WebhookTickets
 from tests.fakes.http_peer import HttpPeer
 from tests.tickets.rigs_b import WebhookRig
 from tests.tickets.samples import OPEN, RESOLVED

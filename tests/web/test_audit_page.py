@@ -6,6 +6,7 @@ import aiohttp
 from lxml import html
 
 from sentinel.core import commands as c
+from sentinel.web import audit_page
 from tests.web.alive import alive
 from tests.web.test_pages import page, words
 
@@ -54,6 +55,22 @@ async def test_pages_lead_to_everything_once(served):
     assert sorted(seen) == sorted(set(seen))
     assert len(seen) == 120
     assert "note 119" in seen[0]
+
+
+async def test_a_page_reads_so_many_rows_however_long_the_log_is_and_the_rest_is_a_link_away(served, monkeypatch):
+    monkeypatch.setattr(audit_page, "READ_MAX", 7)
+    number = (await served.room.open()).number
+    await served.room.desk.order(number, c.Note(by="amina", text="the first"))
+    for count in range(20):
+        await served.room.desk.order(number, c.Note(by="bruno", text=f"note {count}"))
+    seen, path, pages = [], "/audit?by=amina", 0
+    while path:
+        shown, pages = await page(served, path), pages + 1
+        seen += [words(row) for row in shown.cssselect("tbody tr td:last-child")]
+        path = next((link.get("href") for link in shown.cssselect("nav.steps a[rel=next]")), "")
+    assert seen == ["Amina Benali: the first"]
+    assert 3 <= pages <= 6
+    assert "Nothing of the kind since" in words(await page(served, "/audit?by=amina"))
 
 
 async def test_a_moment_that_is_none_is_refused(served):

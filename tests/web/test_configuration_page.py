@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import aiohttp
 import pytest
 
+from sentinel import configured
+from sentinel.config.fields import Secret, secrets_noted
 from sentinel.config.load import load
 from sentinel.configured import differences, look
 from tests.web.alive import alive
@@ -48,6 +52,27 @@ def test_no_secret_shows_wherever_it_stands(file):
         assert kept in text
     assert found.same
     assert found.differences == ()
+
+
+def test_what_a_field_reads_as_a_secret_is_hidden_whatever_its_key_is_called(file, monkeypatch):
+    monkeypatch.setattr(configured, "_SOUNDS_SECRET", re.compile("(?!)"))
+    file.write_text(file.read_text() + "# the same text elsewhere, where nobody takes it for a secret\n")
+    text = file.read_text().replace("name: Practice", f"name: Practice {SECRETS['probe']}")
+    file.write_text(text)
+    found = look(file, load(file).setup)
+    shown = "\n".join(text for section in found.sections for _, text in section.entries)
+    assert [name for name in ("smtp", "hook", "probe", "chat") if SECRETS[name] in shown] == []
+    assert "mx.example.org" in shown
+
+
+def test_every_secret_that_is_read_is_noted_also_one_that_nobody_keeps(file):
+    with secrets_noted() as noted:
+        load(file)
+    assert SECRETS["smtp"] in noted
+    assert "c3f1e0aa-0000-4000-8000-000000000001" in noted
+    before = set(noted)
+    Secret("after")
+    assert noted == before, "and none outside"
 
 
 def test_what_another_file_has_otherwise_is_named(file):

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from lxml import html
 from msgspec.structs import replace
 
 from sentinel.core.model import Plan
@@ -108,6 +109,20 @@ async def test_what_cannot_be_read_is_refused(steered):
         assert answer.status == 404
     async with steered.http.get("/incidents/INC-9/crisis") as answer:
         assert answer.status == 404
+
+
+@pytest.mark.rule("MAJ-9")
+async def test_a_page_refuses_in_the_language_of_who_reads_it(steered):
+    await steered.room.open()
+    await act(steered, "declare", by="bruno", text="all is down")
+    form, page = {"by": "bruno", "text": "it is over"}, {"Accept": "text/html", "Accept-Language": "fr"}
+    async with steered.http.post("/incidents/INC-1/crisis/close", data=form, headers=page) as answer:
+        assert answer.status == 409
+        shown = html.fromstring(await answer.text())
+    said = " ".join(shown.cssselect("main")[0].text_content().split())
+    assert "agit ici pour un administrateur de l’infogérant, qui en est informé. Activité" in said
+    assert "elle revient à un manager de l’infogérant." in said
+    assert not shown.cssselect("main p[lang=en]")
 
 
 @pytest.mark.rule("MAJ-5", "MAJ-6", "MAJ-9")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+
+from sentinel.web.context import Support
 
 SEED = 20261121
 BODIES = {
@@ -82,7 +86,7 @@ async def raw(port: int, content: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(content)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await reader.read(65_536)
     finally:
         writer.close()
@@ -110,3 +114,39 @@ async def test_a_request_that_two_servers_could_read_differently_is_refused(serv
     answer = await raw(served.port, SMUGGLED + tail)
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400")), answer[:200]
     assert answer.count(b"HTTP/1.") == 1
+
+
+MULTIPART, FORM = "multipart/form-data; boundary=x", "application/x-www-form-urlencoded"
+PART = b'--x\r\nContent-Disposition: form-data; name="a"\r\n'
+BROKEN_FORMS = [
+    (MULTIPART, b"no boundary"),
+    ("multipart/form-data", b"--x--"),
+    (MULTIPART, b"--x\r\n\r\nno name\r\n--x--\r\n"),
+    (MULTIPART, PART + b"\r\nno end"),
+    (MULTIPART, PART + b"Content-Transfer-Encoding: unheard-of\r\n\r\nabc\r\n--x--\r\n"),
+    (MULTIPART, PART + b"Content-Type: text/plain; charset=unheard-of\r\n\r\nabc\r\n--x--\r\n"),
+    (MULTIPART, b"--x\r\n" + b"A: b\r\n" * 2000 + b"\r\nabc\r\n--x--\r\n"),
+    (FORM, b"name=\xff"),
+    (FORM + "; charset=unheard-of", b"name=a"),
+]
+
+
+@pytest.mark.parametrize(("kind", "content"), BROKEN_FORMS)
+async def test_a_form_however_broken_is_no_error_of_ours(served, kind, content):
+    served.room.settings = replace(served.room.settings, support=Support(key="k" * 16, services=("campus",)))
+    headers = {"Content-Type": kind, "Sec-Fetch-Site": "same-origin"}
+    for path in (f"/support/{'k' * 16}", "/silences"):
+        async with served.http.post(path, data=content, headers=headers) as answer:
+            assert answer.status == 400, (path, await answer.text())
+
+
+@pytest.mark.parametrize("path", ["/api/v1/incidents", "/am/api/v2/alerts"])
+async def test_a_body_that_is_not_packed_as_it_says_is_no_error_of_ours(served, path):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    async with served.http.post(path, data=b"not gzip", headers=headers) as answer:
+        assert answer.status == 400
+
+
+def test_pages_read_forms_in_one_place_which_knows_what_can_be_wrong_with_them():
+    sources = (Path(__file__).parents[2] / "src" / "sentinel" / "web").rglob("*.py")
+    assert [path.name for path in sources if "request.post()" in path.read_text()] == ["bodies.py"]

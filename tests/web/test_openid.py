@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -346,3 +347,10 @@ async def test_without_a_provider_there_is_no_such_way(served):
             assert answer.status == 404
     async with served.http.get("/sign-in") as answer:
         assert "/sign-in/oidc" not in await answer.text()
+
+
+async def test_without_the_extra_nobody_is_sent_to_the_provider_and_the_page_says_that_it_cannot_be(at, monkeypatch):
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    status, shown = await came(at.http, "/sign-in/oidc")
+    assert status == 503
+    assert "Campus" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -309,3 +310,40 @@ async def test_an_administrator_asks_in_disables_and_enables(served):
         assert (await answer.json())["disabled_at"] is None
     async with served.http.post("/api/v1/accounts/nobody/invite", json={"by": "root"}) as answer:
         assert answer.status == 404
+
+
+async def test_somebody_sees_how_they_are_reached_and_tries_it(house):
+    await join(house)
+    async with browser(house) as http:
+        await sign_in(http)
+        async with http.get("/me?lang=fr") as answer:
+            shown = html.fromstring(await answer.text())
+        reach = shown.cssselect("#reach")[0].text_content()
+        assert "amina@example.org" in reach
+        assert "+33639980001" in reach
+        assert [one.get("value") for one in shown.cssselect("#reach input[name=channel]")] == ["email", "sms"]
+        async with http.post("/me/test", data={"channel": "email"}, headers=OURS, allow_redirects=False) as answer:
+            assert answer.headers["Location"] == "/me?done=test#reach"
+        daemon = house.one.daemon
+        async with asyncio.timeout(20):
+            while (await daemon.read(daemon.store.messages, limit=1))[0].state != "done":
+                await asyncio.sleep(0.05)
+        assert len(house.one.mailed()) == 1
+        async with http.get("/me?lang=en") as answer:
+            test = html.fromstring(await answer.text()).cssselect("#my-test")[0].text_content()
+        assert " ".join(test.split()).startswith("✓ left")
+        assert "handed over" in test
+        async with http.post("/me/test", data={"channel": "sms"}, headers=OURS) as answer:
+            assert answer.status == 429
+        async with http.post("/me/test", data={"channel": "pigeon"}, headers=OURS) as answer:
+            assert answer.status == 404
+    assert not house.one.mailed(".sms")
+
+
+async def test_pages_are_in_the_language_of_who_signed_in_unless_the_browser_says_another(house):
+    await join(house)
+    async with browser(house) as http:
+        await sign_in(http)
+        for headers, language in (({}, "fr"), ({"Accept-Language": "en"}, "en")):
+            async with http.get("/me", headers=headers) as answer:
+                assert html.fromstring(await answer.text()).get("lang") == language

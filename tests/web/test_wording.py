@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from sentinel.cli.incidents import sentence
 from sentinel.core import events as e
 from sentinel.core.actions import Action
 from sentinel.core.model import Phase, Plan, Severity, Signal, Watch
 from sentinel.engine.live import State
 from sentinel.store.base import MessageState
-from sentinel.web.wording import Wording, _catalogue
+from sentinel.web.wording import Wording, catalogue
 from tests.fakes.room import DIRECTORY
 
 NOW = datetime(2026, 11, 21, 21, 10, tzinfo=UTC)
@@ -36,7 +37,7 @@ def shape(node: Any) -> Any:
 
 
 def test_both_languages_say_the_same_things():
-    english, french = shape(_catalogue("en")), shape(_catalogue("fr"))
+    english, french = shape(catalogue("en")), shape(catalogue("fr"))
     for table in english.keys() - {"moment"}:
         assert english[table] == french[table], table
     assert english.keys() == french.keys()
@@ -142,3 +143,11 @@ def test_an_opening_out_of_hours_says_that_nobody_is_paged_yet_and_until_when(la
     said = wording(language).event(gated, DIRECTORY)
     assert waits in said
     assert wording(language).moment(NOW + timedelta(hours=9)) in said
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "Also: title: detail"), ("fr", "Aussi\u00a0: title: detail")])
+def test_what_joins_an_incident_is_told_with_its_name(language, said):
+    joined = e.SignalJoined(at=NOW, signal=SIGNAL)
+    assert wording(language).event(joined, DIRECTORY) == said
+    line = {"type": "signal-joined", "event": msgspec.to_builtins(joined)}
+    assert sentence(line) == "also: title: detail"

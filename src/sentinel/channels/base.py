@@ -16,7 +16,7 @@ from sentinel.probes.net import TargetPolicy
 class Options(BaseModel):
     """The base of every channel's options: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from sentinel.channels.http import Answer, refusal
 
 TITLE_MAX_CHARS: Final = 256
 DESCRIPTION_MAX_CHARS: Final = 4_096
-FOOTER_MAX_CHARS: Final = 2_048  # All texts of a message together may have 6,000.
 BRIEF_MAX_CHARS: Final = 1_800  # Escaped, it may become twice as long.
 
 

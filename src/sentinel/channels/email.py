@@ -14,7 +14,6 @@ import asyncio
 import socket
 import ssl
 from datetime import timedelta
-from email.headerregistry import Address
 from typing import Any, Final, Literal, cast
 
 import aiosmtplib
@@ -22,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sentinel.channels import addresses
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings, Undelivered
-from sentinel.channels.mail_message import build
+from sentinel.channels.mail_message import build, mailbox
 from sentinel.config.fields import Duration, Flag, Host, Mailbox, Port, Secret, quoted, wrong
 
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
@@ -32,6 +31,7 @@ GOODBYE_MAX_S: Final = 2.0
 KEPT_FOR_S: Final = 1.0  # after the last mail, when mails come so fast
 CARRIED_MAX: Final = 100  # mails over one connection: relays count them, and some take offence
 TRY_LATER: Final = range(400, 500)
+TAKEN: Final = frozenset({250, 251})  # Anything else means that this mail does not go.
 
 
 class Relay(Options):
@@ -118,7 +118,7 @@ class SmtpSender:
         Raises:
             Undelivered: no relay took it.
         """
-        sender = Address(self._options.from_.name or self._surroundings.site, addr_spec=self._options.from_.address)
+        sender = mailbox(self._options.from_.name or self._surroundings.site, self._options.from_.address)
         mail = build(message, sender=sender, hostname=self._surroundings.hostname, site=self._surroundings.site)
         return await self._send(mail.as_bytes(), message.to)
 
@@ -185,7 +185,7 @@ class SmtpSender:
         while idle:
             line = idle.pop()
             try:
-                await line.client.mail(self._options.from_.address)
+                await _begin(line.client, self._options.from_.address)
             except (aiosmtplib.SMTPException, OSError):  # It was closed meanwhile, which says nothing of this mail.
                 _drop(line.client)
             except BaseException:
@@ -195,7 +195,7 @@ class SmtpSender:
                 return line
         line = _Line(await self._open(relay))
         try:
-            await line.client.mail(self._options.from_.address)
+            await _begin(line.client, self._options.from_.address)
         except aiosmtplib.SMTPResponseException:
             await _leave(line.client)
             raise
@@ -206,7 +206,7 @@ class SmtpSender:
 
     async def _carry(self, line: _Line, mail: bytes, to: str) -> aiosmtplib.SMTPResponse:
         line.well = False
-        await line.client.rcpt(to)
+        await _address(line.client, to)
         line.sent = True
         answer = await line.client.data(mail)
         line.sent, line.well = False, True
@@ -275,6 +275,20 @@ async def _start_tls(relay: Relay, client: aiosmtplib.SMTP) -> None:
         await client.ehlo()
     elif relay.require_tls or relay.username:  # A password never goes out in clear, whatever was stripped on the way.
         raise _RelayUnwell(Undelivered(f"{_named(relay)} offers no STARTTLS"))
+
+
+async def _begin(client: aiosmtplib.SMTP, sender: str) -> None:
+    """Name the sender. Whoever wrote the headers has read the address: the library would take it to pieces again."""
+    answer = await client.execute_command(b"MAIL", b"FROM:<%s>" % sender.encode("ascii"))
+    if answer.code not in TAKEN:
+        raise aiosmtplib.SMTPSenderRefused(answer.code, answer.message, sender)
+
+
+async def _address(client: aiosmtplib.SMTP, to: str) -> None:
+    """Name the recipient."""
+    answer = await client.execute_command(b"RCPT", b"TO:<%s>" % to.encode("ascii"))
+    if answer.code not in TAKEN:
+        raise aiosmtplib.SMTPRecipientRefused(answer.code, answer.message, to)
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

@@ -7,27 +7,81 @@ from datetime import UTC
 from email.errors import HeaderParseError
 from email.headerregistry import Address, HeaderRegistry, MessageIDHeader
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
-from typing import Any, Final
+from email.policy import SMTP, EmailPolicy, Policy
+from email.utils import format_datetime
+from functools import lru_cache
+from secrets import token_hex
+from typing import Any, Final, Self
 
 from sentinel.channels.base import Message, Undelivered
 
 LOCAL_PART_MAX_CHARS: Final = 200
+LINE_MAX_CHARS: Final = 78  # RFC 5322, 2.1.1
+KNOWN_MAX: Final = 4_096  # headers that are remembered as they were folded
+ADDRESSED: Final = frozenset({"from", "to"})  # Read by the book, as what stands there decides who gets the mail.
+MAILBOXES_MAX: Final = 4_096  # that are not read again
+BOUNDARY_BYTES: Final = 12  # Nobody guesses it, so that no text can end its part.
 _UNSAFE = re.compile(r"[^a-z0-9.-]+")
 
 
+class _Written(str):
+    """The value of a header, and its lines as they go over the wire: neither read nor folded again."""
+
+    __slots__ = ("lines", "name")
+    lines: str
+    name: str
+
+    def __new__(cls, name: str, value: str, lines: str) -> Self:
+        """Keep a value with its lines."""
+        written = super().__new__(cls, value)
+        written.name, written.lines = name, lines
+        return written
+
+    def fold(self, *, policy: Policy[Any]) -> str:  # noqa: ARG002  asked for so by the generator
+        """Return the lines; every policy that writes them ends them alike."""
+        return self.lines
+
+
 class _Headers(HeaderRegistry):
-    """The standard registry makes a class for every header it meets; one for each name will do."""
+    """The standard registry takes each header to pieces and folds the pieces: most of what a mail cost.
+
+    What is plain ASCII on one line is its own line. The rest, names above all, is folded by the book, and remembered.
+    The registry also makes a class for every header it meets; one for each name will do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._made: dict[str, Any] = {}
+        self._known: dict[tuple[str, str], _Written] = {}
 
     def __getitem__(self, name: str) -> Any:
         found = self._made.get(name.lower())
         if found is None:
             found = self._made[name.lower()] = super().__getitem__(name)
         return found
+
+    def __call__(self, name: str, value: Any) -> Any:
+        """Return a header as it is to be written.
+
+        Raises:
+            ValueError: there is no way to write it; or one of those that the parser raises.
+        """
+        text = str(value)
+        if name.lower() not in ADDRESSED and _plain(name, text):
+            return _Written(name, text, f"{name}: {text}{SMTP.linesep}")
+        known = self._known.get((name, text))
+        if known is None:
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            read = super().__call__(name, value)
+            known = self._known[name, text] = _Written(name, str(read), read.fold(policy=POLICY))
+        return known
+
+
+def _plain(name: str, text: str) -> bool:
+    """Tell whether a value stands on its line as it is; ``=?`` would begin an encoded word."""
+    fits = len(name) + len(": ") + len(text) <= LINE_MAX_CHARS
+    return fits and text.isascii() and text.isprintable() and "=?" not in text and text == text.strip()
 
 
 def _policy() -> EmailPolicy[EmailMessage]:
@@ -67,6 +121,7 @@ def build(message: Message, *, sender: Address, hostname: str, site: str) -> Ema
         raise Undelivered(f"the mail cannot be written: {error}", permanent=True, outcome="refused") from error
     mail.set_content(message.text, subtype="plain", charset="utf-8")
     if message.html:
+        mail.make_alternative(boundary=f"=_{token_hex(BOUNDARY_BYTES)}")
         mail.add_alternative(message.html, subtype="html", charset="utf-8")
     for attached in message.attachments:
         _, _, subtype = attached.content_type.partition("/")
@@ -80,7 +135,7 @@ def _write_headers(mail: EmailMessage, message: Message, sender: Address, hostna
     mail["From"] = sender
     mail["To"] = _recipient(message)
     mail["Subject"] = message.subject if message.first_in_thread else f"Re: {message.subject}"
-    mail["Date"] = message.at.astimezone(UTC)
+    mail["Date"] = format_datetime(message.at.astimezone(UTC))
     mail["Message-ID"] = message_id(message.id, hostname, message.proof)
     if not message.first_in_thread:
         mail["In-Reply-To"] = root
@@ -98,4 +153,14 @@ def _write_headers(mail: EmailMessage, message: Message, sender: Address, hostna
 def _recipient(message: Message) -> Address:
     if not message.to.isascii() or any(character.isspace() for character in message.to):
         raise ValueError("the recipient's address is not plain ASCII")
-    return Address(message.name, addr_spec=message.to)
+    return mailbox(message.name, message.to)
+
+
+@lru_cache(MAILBOXES_MAX)
+def mailbox(name: str, address: str) -> Address:
+    """Return an address as it stands in a header.
+
+    Raises:
+        ValueError: it cannot; or one of those that the parser raises.
+    """
+    return Address(name, addr_spec=address)

@@ -7,8 +7,8 @@ for its silence at every page. When all of them are passed over, all are tried (
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
 
 from sentinel.channels import saying
 from sentinel.channels.base import Message, Sender, Undelivered
@@ -17,6 +17,19 @@ from sentinel.core import carried
 FAILURES_MAX: Final = 3
 PASSED_OVER_S: Final = 60.0
 WITHIN_S: Final = 36.0  # For all of them together: less than a try may take.
+
+
+# What came of one try: the channel, its provider (empty for its own), and how it went.
+Counted: TypeAlias = Callable[[str, str, Literal["taken", "refused", "retry", "timeout"]], None]
+
+
+def uncounted(_channel: str, _provider: str, _result: str) -> None:
+    """Count nothing."""
+
+
+def provider_pairs(providers: Mapping[str, Sequence[str]]) -> frozenset[tuple[str, str]]:
+    """Return which provider may carry for which channel; a channel with one only has none."""
+    return frozenset((name, one) for name, others in providers.items() if others for one in (name, *others))
 
 
 class _Breaker:
@@ -39,10 +52,19 @@ class _Breaker:
 
 
 class Providers:
-    """A sender made of others; ``own`` is the channel's, whose reference stays as it is."""
+    """A sender made of others; ``own`` is the channel's, whose reference stays as it is.
 
-    def __init__(self, own: Sender, others: Sequence[tuple[str, Sender]]) -> None:
+    ``counted`` is told what came of each try, with the name of the provider; that is empty for the channel's own.
+    """
+
+    def __init__(
+        self,
+        own: Sender,
+        others: Sequence[tuple[str, Sender]],
+        counted: Callable[[str, Literal["taken", "refused", "retry", "timeout"]], None] = lambda _name, _result: None,
+    ) -> None:
         self.own = own
+        self._counted = counted
         self._senders = [("", own), *others]
         self._breakers = {name: _Breaker() for name, _ in self._senders}
 
@@ -63,8 +85,10 @@ class Providers:
                 breaker.failed(asyncio.get_running_loop().time())
                 saying.warn("provider did not take it", message=message.id, provider=name or "own", why=failure.why)
                 failures.append(failure)
+                self._counted(name, failure.outcome)
             else:
                 breaker.worked()
+                self._counted(name, "taken")
                 return carried.via(name, reference) if name else reference
         raise _together(failures)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -34,6 +35,7 @@ COMMANDS = {
     "pend": ("sentinel.cli.handling:pend", "Wait for the customer or a third party."),
     "resume": ("sentinel.cli.handling:resume", "Go on with a pending incident."),
     "workaround": ("sentinel.cli.handling:workaround", "Propose a workaround to the customer."),
+    "publish": ("sentinel.cli.publishing:publish", "Write to customers of an incident."),
     "recategorise": ("sentinel.cli.handling:recategorise", "Say that an incident is something else."),
     "cascade": ("sentinel.cli.handling:cascade", "Take an incident to level 3."),
     "escalate": ("sentinel.cli.handling:escalate", "Call the next level of the escalation."),
@@ -104,3 +106,5 @@ def main(context: click.Context) -> None:
     5 daemon unreachable.
     """
     context.ensure_object(Asked)
+    # No package that happens to be installed gets to see what the configuration holds; nor are all of them searched.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

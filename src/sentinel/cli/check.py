@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sentinel.config.load import Loaded
     from sentinel.probes.plan import ProbePlan
 
+HEARTBEAT = "heartbeat"
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
@@ -32,11 +34,10 @@ def check(context: click.Context, asked: Asked, file: Path | None, online: bool)
     """
     gc.disable()  # It is over before there is anything to collect.
     from sentinel.config.errors import ConfigError
-    from sentinel.config.load import load
 
     path = file or asked.config_path()
     try:
-        loaded = load(path)
+        loaded = _loaded(path)
     except ConfigError as error:
         if asked.json:
             print_json({"mistakes": list(map(_listed, error.mistakes)), "warnings": [], "probes": []})
@@ -44,7 +45,7 @@ def check(context: click.Context, asked: Asked, file: Path | None, online: bool)
             for mistake in error.mistakes:
                 click.echo(str(mistake))
         context.exit(Exit.CONFIGURATION)
-    loaded.warnings.extend(_gaps(loaded, path))
+    loaded.warnings.extend([*_gaps(loaded, path), *_second_factors(loaded, path)])
     faults = _online(loaded) if online else []
     if asked.json:
         print_json(_answer(loaded, online, faults))
@@ -58,15 +59,34 @@ def detected_within_s(plan: ProbePlan) -> float:
 
     What waits for calls misses one only when it is overdue.
     """
-    from sentinel.probes.heartbeat import HeartbeatOptions
+    late = timedelta()
+    if plan.type == HEARTBEAT:
+        from sentinel.probes.heartbeat import HeartbeatOptions
 
-    late = plan.options.overdue_after_max() if isinstance(plan.options, HeartbeatOptions) else timedelta()
+        assert isinstance(plan.options, HeartbeatOptions), "a kind has its own options"
+        late = plan.options.overdue_after_max()
     return late.total_seconds() + plan.worst_case_s()
 
 
 def counted(number: int, one: str, many: str) -> str:
     """Write how many there are of something."""
     return f"{number} {one if number == 1 else many}"
+
+
+def _loaded(path: Path) -> Loaded:
+    """Read the configuration, and the module file of ``/probe`` that it names.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
+    from sentinel.config.load import load
+
+    loaded = load(path)
+    if loaded.setup.modules:
+        from sentinel.probes import blackbox
+
+        blackbox.load(loaded.setup.modules)
+    return loaded
 
 
 def _gaps(loaded: Loaded, path: Path) -> list[Mistake]:
@@ -76,6 +96,12 @@ def _gaps(loaded: Loaded, path: Path) -> list[Mistake]:
     from sentinel.engine.clock import SystemClock
 
     return gaps_of(loaded, path, SystemClock().now())
+
+
+def _second_factors(loaded: Loaded, path: Path) -> list[Mistake]:
+    from sentinel.cli.second_factors import faults_of
+
+    return faults_of(loaded, path)
 
 
 def _online(loaded: Loaded) -> list[dict[str, str]]:

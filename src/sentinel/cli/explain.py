@@ -45,7 +45,8 @@ def explain(
     Of a probe's failure LABEL is one of type, service, target, reason, title, source, failing, total, functional,
     for: `reason=timeout failing=2 for=10m`. Of a person's report: kind, asset, scope, symptom, category, impact,
     urgency, priority, workaround, cannot_work, urgent, wanted, cause: `asset=printer symptom=down`. Labels of your
-    own rules and probes are known too. With --hook and --body it says what a body means, and what would follow.
+    own rules and probes are known too. With alertname=… all words are labels of an alert. With --hook and --body it
+    says what a body means, and what would follow.
     """
     from sentinel.core.model import Refused
 
@@ -65,6 +66,8 @@ def explain(
     if asked.json:
         print_json(found)
     else:
+        if known.source == "alert":
+            click.echo(f"  service: {safe(known.service) or 'none that is configured'}")
         show(found, opened)
     context.exit(Exit.FINE)
 
@@ -111,11 +114,15 @@ def _rules_for(setup: Setup, known: Facts) -> tuple[Rule, ...]:
 
 
 def _read(setup: Setup, name: str, words: tuple[str, ...]) -> tuple[Facts, datetime]:
+    from sentinel.cli import alert_words
     from sentinel.cli.facts import read_facts
     from sentinel.engine.clock import SystemClock
 
+    now = SystemClock().now()
     try:
-        return read_facts(setup, name, words, SystemClock().now())
+        if not name and alert_words.are_of_an_alert(words):
+            return alert_words.read_alert(setup, words, now), now
+        return read_facts(setup, name, words, now)
     except ValueError as error:
         raise click.UsageError(safe(error)) from error
 

@@ -49,7 +49,7 @@ def read_facts(setup: Setup, probe: str, given: tuple[str, ...], now: datetime) 
     if probe:
         known.fields = _of_probe(setup, probe)
         known.labels = dict(known.fields.pop("labels"))
-    pairs = [_pair(word) for word in given]
+    pairs = [pair(word) for word in given]
     for label, value in pairs:
         if label in READERS:
             READERS[label](known, label, value)
@@ -83,7 +83,12 @@ def as_judged(setup: Setup, facts: Facts, at: datetime) -> Facts:
     return msgspec.structs.replace(facts, open=opened, priorities=_priorities(setup, facts.service))
 
 
-def _pair(word: str) -> tuple[str, str]:
+def pair(word: str) -> tuple[str, str]:
+    """Return the two sides of a word.
+
+    Raises:
+        ValueError: it has only one.
+    """
     label, sign, value = word.partition("=")
     if not sign or not label:
         raise ValueError(f"'{word}' is not LABEL=VALUE")

@@ -104,13 +104,14 @@ def explained(setup: Setup, name: str, path: str) -> list[Part]:
     entry = setup.intake.hooks.get(name)
     if entry is None:
         near = did_you_mean(name, setup.intake.hooks)
-        raise Ended(safe(f"There is no hook '{name}' in `intake.hooks`{'; ' + near if near else ''}."), Exit.BAD)
+        raise Ended(safe(f"There is no hook '{name}' in `intake.hooks`{'; ' + near if near else '.'}"), Exit.BAD)
     mapping, now = mapping_of(name, entry), SystemClock().now()
     try:
         body = hooks.decode(_content(path))
         return [_part(setup, mapping, (where, place), now) for where, place in mapping.places(body)]
     except (OSError, ValueError, Unreadable) as error:
-        raise Ended(safe(f"The hook `{name}` cannot read {path}: {error}."), Exit.BAD) from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
+        raise Ended(safe(f"The hook `{name}` cannot read {path}: {why}."), Exit.BAD) from error
 
 
 def _content(path: str) -> bytes:
@@ -151,23 +152,15 @@ def _followed(setup: Setup, part: Part, alert: Alert, now: datetime) -> Part:
     """Return a part with what would follow, as the daemon finds it."""
     from dataclasses import replace
 
+    from sentinel.cli import alert_words
     from sentinel.cli.explain import judged
-    from sentinel.cli.facts import as_judged
-    from sentinel.config.meanings import meanings_of
     from sentinel.core.model import Refused
-    from sentinel.intake.reading import AlertReader
-    from sentinel.rules.alerts import ignored, service_of
 
-    meanings, label = meanings_of(setup.intake), setup.intake.alertmanager.service_label
-    named = service_of(alert.labels, meanings) or alert.labels.get(label, "")
-    part = replace(part, service=named if named in setup.services else "")
+    part = replace(part, service=alert_words.service_of(setup, alert.labels))
     if alert.resolved(now):
         return part
-    if ignored(alert.labels, meanings):
-        return replace(part, quiet="`intake.map` ignores it")
     try:
-        facts = as_judged(setup, AlertReader().facts(alert, part.service, now), now)
-        verdict, opened = judged(setup, facts, now)
+        verdict, opened = judged(setup, alert_words.facts_of(setup, alert, part.service, now), now)
     except Refused as refusal:
         return replace(part, quiet=str(refusal))
     return replace(part, verdict=verdict, opened=opened)

@@ -103,6 +103,11 @@ def _seen(event: dict[str, Any]) -> str:
     return str(event["signal"].get("detail") or event["signal"]["title"])
 
 
+def _joined(event: dict[str, Any]) -> str:
+    # The title of the incident says whose the first failure was; not so of the others.
+    return ": ".join(filter(None, (event["signal"]["title"], event["signal"].get("detail"))))
+
+
 def _hours(watch: dict[str, Any]) -> str:
     if watch["gated"]:
         return f"business hours end: nobody is paged before {local(watch['until'])}"
@@ -123,7 +128,7 @@ def _whom(event: dict[str, Any]) -> str:
 SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     **crisis_lines.SENTENCES,
     "opened": lambda event: f'opened by the rule "{event["rule"]}": {_seen(event)}',
-    "signal-joined": lambda event: f"also: {_seen(event)}",
+    "signal-joined": lambda event: f"also: {_joined(event)}",
     "signal-cleared": lambda event: f"over: {event['text']}",
     "raised": lambda event: f"raised to level {event['level']}, {event['priority']}",
     "escalated": lambda event: (
@@ -157,6 +162,7 @@ SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "reminded": lambda _event: "who is waited on was reminded",
     "resumed": lambda event: f"resumed by {_who(event)}" + (f": {event['text']}" if event.get("text") else ""),
     "workaround-proposed": lambda event: f"workaround proposed by {_who(event)}: {event['text']}",
+    "published": lambda event: f"{_who(event)} told customers: {event.get('fr') or event.get('en')}",
     "recategorised": lambda event: (
         f"recategorised by {_who(event)} from level {event['was_level']}, {event['was_priority']}, "
         f"to level {event['level']}, {event['priority']}: {event['why']}"

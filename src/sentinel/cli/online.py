@@ -14,7 +14,7 @@ from sentinel.engine.clock import SystemClock
 from sentinel.openid.base import Unavailable
 from sentinel.openid.configured import provider_of
 from sentinel.probes.base import Failed
-from sentinel.probes.net import AioResolver
+from sentinel.probes.resolver import AioResolver
 
 if TYPE_CHECKING:
     from sentinel.config.build import ChannelPlan, Setup

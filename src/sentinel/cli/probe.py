@@ -89,7 +89,8 @@ async def run_all(plan: ProbePlan, setup: Setup | None, evidence: Evidence | Non
     from sentinel.engine.clock import SystemClock
     from sentinel.engine.doubt import Host
     from sentinel.engine.prober import Prober, Surroundings
-    from sentinel.probes.net import AioResolver, TargetPolicy
+    from sentinel.probes.net import TargetPolicy
+    from sentinel.probes.resolver import AioResolver
 
     clock = SystemClock()
     host = Host(clock.monotonic)

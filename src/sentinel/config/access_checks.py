@@ -18,6 +18,9 @@ def faults_of(config: Config) -> Iterator[Fault]:
     """Yield people and customers that there are not, tokens written in the file, one token under two names."""
     auth = cast(AuthSection, config.single["auth"])
     customers = sorted({entry.customer for entry in config.services.values() if entry.customer})
+    for name, key in (("key", auth.key), ("previous_key", auth.previous_key)):
+        if key is not None and not key.referenced:
+            yield Fault(("auth", name), WRITTEN, REFER)
     first: dict[str, str] = {}
     for name, entry in auth.tokens.items():
         path = ("auth", "tokens", name)

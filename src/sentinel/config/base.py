@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -14,7 +14,13 @@ TEXT_MAX_CHARS: Final = 500
 class Section(BaseModel):
     """The base of all that stands in the file: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What reads a section is built when the first one is read: most files have a few of them only.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    @classmethod
+    def defaults(cls) -> Self:
+        """Return the section as it is when nothing of it is written, without building what reads it."""
+        return cast(Self, cls.model_construct())
 
 
 # The country whose public holidays count, or a region of it: `FR`, `FR-57`.

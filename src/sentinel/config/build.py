@@ -38,7 +38,6 @@ from sentinel.config.sections import Config, Kinded
 from sentinel.config.silencing import Recurring, recurring_of
 from sentinel.config.status_pages import pages_of
 from sentinel.config.support import SupportEntry
-from sentinel.config.ticketing import MirrorEntry
 from sentinel.config.ticketing import Tickets as TicketsEntry
 from sentinel.config.timing import confirm_of, timing_of
 from sentinel.config.unattended import Unattended, cascading_of, unattended_of
@@ -50,13 +49,14 @@ from sentinel.core.actions import ActionDates
 from sentinel.core.flow import Flow
 from sentinel.core.inhibition import Inhibit
 from sentinel.core.model import Directory, Listener, Plan, Step, Verdict
-from sentinel.core.public import Wanted
+from sentinel.core.public_wanted import Wanted
 from sentinel.core.review_dates import ReviewDates
 from sentinel.core.review_plan import ReviewPlan
 from sentinel.core.sla import Contract
 from sentinel.probes.base import ProbeKind
 from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import ProbePlan
+from sentinel.tickets.options import TicketOptions
 
 PASSIVE_INTERVAL: Final = timedelta(seconds=30)
 TICKETS: Final = {"builtin": "builtin", "internal": "builtin", "none": ""}
@@ -108,7 +108,7 @@ class Tickets:
     backend: str
     min_level: int
     within: timedelta | None = None
-    mirrors: tuple[MirrorEntry, ...] = ()
+    mirrors: tuple[TicketOptions, ...] = ()
     required: tuple[str, ...] = ()
 
     def of(self, service: str) -> tuple[str, ...]:

@@ -161,7 +161,7 @@ class FixEntry(Section):
 class ChangesSection(Section):
     """How changes are announced and secured, and which are fixed in advance."""
 
-    notice: NoticeEntry = NoticeEntry()
+    notice: NoticeEntry = NoticeEntry.defaults()
     backup: BackupEntry | None = None
     planned: Annotated[tuple[PlannedEntry, ...], Field(max_length=ENTRIES_MAX)] = ()
     fixes: Annotated[tuple[FixEntry, ...], Field(max_length=FIXES_MAX)] = ()

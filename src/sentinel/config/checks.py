@@ -30,6 +30,7 @@ CRITICAL_INTERVAL_MAX: Final = timedelta(minutes=5)
 DETECTION_USUAL_MAX: Final = timedelta(minutes=5, seconds=30)
 NAMED_MAX: Final = 5
 DEFAULT_ESCALATION: Final = "default"
+DOORS_FOR_ALERTS: Final = frozenset({"alertmanager", "dynatrace", "opsgenie", "pagerduty", "hooks"})
 # What the option `as` of a channel says of the address it wants.
 
 
@@ -223,7 +224,8 @@ class Checker:
         self._slow(slow)
 
     def _watched_at_all(self) -> None:
-        if "probes" in self.config.root.items and not self.config.names["probes"]:
+        given = "probes" in self.config.root.items and not self.config.serves_others
+        if given and not self.config.names["probes"]:
             self._wrong(("probes",), "there is no probe", "write `NAME: {type: http, url: …}`")
 
     def _where(self, name: str, key: str) -> Path:
@@ -258,10 +260,16 @@ class Checker:
     # ----------------------------------------------------------------------------------------------------- who is told
 
     def _heard(self) -> None:
-        """Warn of probes whose failure would reach nobody: legal, and hardly ever meant."""
+        """Warn of failures and alerts that would reach nobody: legal, and hardly ever meant."""
         if self.config.recipients or any(rule.group for _, rule in self.config.rules):
             return
         known = self.config.names["escalations"]
+        suggestion = f"or write one called `{DEFAULT_ESCALATION}`"
+        heard = {DEFAULT_ESCALATION, *(service.escalation for service in self.config.services.values())}
+        if self.config.doors & DOORS_FOR_ALERTS and not known & heard:
+            place = key_place(self.config.root, ("intake",))
+            in_services = f"name an `escalation` in their services, {suggestion}"
+            self.warnings.add(place, ("intake",), "nobody is told of alerts", in_services)
         unheard = []
         for name, probe in self.config.probes.items():
             service = self.config.services.get(cast(m.ProbeEntry, probe.shared).service)
@@ -271,8 +279,8 @@ class Checker:
             named = ", ".join(f"`{name}`" for name in unheard[:NAMED_MAX])
             more = f" and {len(unheard) - NAMED_MAX} more" if len(unheard) > NAMED_MAX else ""
             place = key_place(self.config.root, ("probes", unheard[0]))
-            suggestion = f"name an `escalation` in the service, or write one called `{DEFAULT_ESCALATION}`"
-            self.warnings.add(place, ("probes", unheard[0]), f"nobody is told when {named}{more} fails", suggestion)
+            in_service = f"name an `escalation` in the service, {suggestion}"
+            self.warnings.add(place, ("probes", unheard[0]), f"nobody is told when {named}{more} fails", in_service)
 
     def _escalations(self) -> None:
         for path, step in ladder_checks.steps_of(self.config):

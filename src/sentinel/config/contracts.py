@@ -126,8 +126,8 @@ class ContractEntry(Section):
     pending_stops: OneOrMany[Clock] = ("resolve",)
     hours: str = ""
     page_out_of_hours: OneOrMany[Priority] = ("P1",)
-    requests: RequestTargets = RequestTargets()
-    assistance: Assistance = Assistance()
+    requests: RequestTargets = RequestTargets.defaults()
+    assistance: Assistance = Assistance.defaults()
 
     @model_validator(mode="after")
     def _promises_something(self) -> ContractEntry:

@@ -84,7 +84,7 @@ class PermanentSeats(Section):
 class CellEntry(Section):
     """Who sits in the cell, may join it, and whom a doubt about security concerns."""
 
-    permanent: PermanentSeats = PermanentSeats()
+    permanent: PermanentSeats = PermanentSeats.defaults()
     optional: OneOrMany[str] = ()
     security: OneOrMany[str] = ()
 
@@ -129,18 +129,18 @@ class UpdatesEntry(Section):
 class CrisisEntry(Section):
     """One way to run a crisis; what is left out is the procedure's own."""
 
-    when: CrisisWhen = CrisisWhen()
+    when: CrisisWhen = CrisisWhen.defaults()
     start: Literal["ask", "auto"] = "ask"
     start_after: Offset = timedelta(minutes=45)
     answer_within: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=1))] = timedelta(minutes=15)
     drp_within: Offset = timedelta(minutes=90)
     close_within: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=1))] = timedelta(hours=2)
     owner: OneOrMany[str] = ()
-    cell: CellEntry = CellEntry()
+    cell: CellEntry = CellEntry.defaults()
     call: Call = ""
     steps: tuple[CrisisStepEntry, ...] = Field((), max_length=STEPS_MAX)
     triggers: tuple[CrisisTrigger, ...] = Field((), max_length=STEPS_MAX)
-    updates: UpdatesEntry = UpdatesEntry()
+    updates: UpdatesEntry = UpdatesEntry.defaults()
     review: ReviewEntry | None = None
     raci: Raci = {}
 

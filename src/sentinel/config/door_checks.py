@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import cast
 
 from sentinel.config.contract_checks import Fault
+from sentinel.config.door_keys import KEY_BITS, bits_of
 from sentinel.config.errors import Path
 from sentinel.config.fields import Secret
 from sentinel.config.intake import IntakeSection
 from sentinel.config.sections import Config
+from sentinel.config.support import SupportEntry
 from sentinel.config.words import did_you_mean, quoted
 
 
@@ -38,7 +40,11 @@ def faults_of(config: Config) -> Iterator[Fault]:
 
 
 def warnings_of(config: Config) -> Iterator[Fault]:
-    """Yield hooks of which nothing ever ends by itself."""
+    """Yield hooks of which nothing ever ends by itself, and a link that could be guessed."""
+    key = cast(SupportEntry, config.single["support"]).key
+    if key is not None and bits_of(key.reveal()) < KEY_BITS:
+        what = f"the key of the link can hold no more than {bits_of(key.reveal())} bits; {KEY_BITS} cannot be guessed"
+        yield Fault(("support", "key"), what, "take one from `uuidgen`")
     for name, hook in cast(IntakeSection, config.single["intake"]).hooks.items():
         if not hook.resolved:
             what = "nothing that comes in here is ever over before it `expires`"

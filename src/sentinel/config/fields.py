@@ -7,6 +7,9 @@ own raises ``wrong(what, suggestion)``, and shows a value only through ``quoted`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -81,6 +84,7 @@ __all__ = [
     "read_mail_address",
     "read_mobile",
     "read_url",
+    "secrets_noted",
     "write_duration",
     "wrong",
 ]
@@ -88,6 +92,25 @@ __all__ = [
 T = TypeVar("T")
 
 REGEX_MAX_CHARS: Final = 4096
+
+_secrets: ContextVar[set[str] | None] = ContextVar("secrets", default=None)
+
+
+@contextmanager
+def secrets_noted() -> Iterator[set[str]]:
+    """Note the text of every secret that is read meanwhile: what a field says is one, wherever its value goes then."""
+    noted: set[str] = set()
+    token = _secrets.set(noted)
+    try:
+        yield noted
+    finally:
+        _secrets.reset(token)
+
+
+def _note(secret: str) -> None:
+    noted = _secrets.get()
+    if noted is not None:
+        noted.add(str(secret))
 
 
 class Secret(ReadsText):
@@ -98,6 +121,7 @@ class Secret(ReadsText):
 
     def __init__(self, value: str) -> None:
         self._value = str(value)
+        _note(value)
         self.referenced = isinstance(value, SecretText)  # rather than written in the file
 
     @classmethod
@@ -134,7 +158,9 @@ class SecretUrl(Secret):
     @classmethod
     def read(cls, value: object) -> SecretUrl:
         """Read an ``http`` or ``https`` address, never quoted in a message."""
-        return cls(read_url(SecretText(read_text(value, "a web address"))))
+        written = read_text(value, "a web address")
+        _note(written)  # As it stands in the file: reading makes it another text.
+        return cls(read_url(SecretText(written)))
 
 
 @dataclass(frozen=True)

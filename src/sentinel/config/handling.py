@@ -84,7 +84,7 @@ class IncidentRules(Section):
     cascade_after: Duration = timedelta(minutes=15)
     immediate_within: Duration = timedelta(minutes=10)
     receipt_min_level: Annotated[Literal[1, 2, 3], BeforeValidator(read_whole)] = 2
-    problems: ProblemRules = ProblemRules()
-    flapping: FlappingRules = FlappingRules()
+    problems: ProblemRules = ProblemRules.defaults()
+    flapping: FlappingRules = FlappingRules.defaults()
     overload: OverloadRules | None = None
-    review: ReviewEntry = ReviewEntry()
+    review: ReviewEntry = ReviewEntry.defaults()

@@ -125,12 +125,12 @@ class MapEntry(Section):
 class IntakeSection(Section):
     """The doors for other tools. ``map`` stands before ``rules`` for what comes through them."""
 
-    alertmanager: AlertmanagerDoor = AlertmanagerDoor()
-    dynatrace: DynatraceDoor = DynatraceDoor()
-    opsgenie: OpsgenieDoor = OpsgenieDoor()
-    pagerduty: PagerdutyDoor = PagerdutyDoor()
+    alertmanager: AlertmanagerDoor = AlertmanagerDoor.defaults()
+    dynatrace: DynatraceDoor = DynatraceDoor.defaults()
+    opsgenie: OpsgenieDoor = OpsgenieDoor.defaults()
+    pagerduty: PagerdutyDoor = PagerdutyDoor.defaults()
     hooks: Hooks = {}
-    pings: PingsDoor = PingsDoor()
-    mail: MailEntry = MailEntry()
-    sms: SmsEntry = SmsEntry()
+    pings: PingsDoor = PingsDoor.defaults()
+    mail: MailEntry = MailEntry.defaults()
+    sms: SmsEntry = SmsEntry.defaults()
     map: Annotated[tuple[MapEntry, ...], Field(max_length=MAP_MAX)] | None = None

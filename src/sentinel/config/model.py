@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -56,6 +57,7 @@ from sentinel.config.watchdog import Watchdog
 from sentinel.config.working import WorkersField
 from sentinel.core.model import Language
 
+LOOPBACK: Final = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 INTERVAL_MAX: Final = timedelta(days=31)
 TIMEOUT_MAX: Final = timedelta(minutes=10)
 Side = Literal["provider", "customer", "partner"]
@@ -82,7 +84,7 @@ class MetricsPage(Section):
     """Where the metrics are, and who may read them."""
 
     path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$", max_length=200)] = "/metrics"
-    allow: OneOrMany[CidrNetwork] = Field(default=("127.0.0.0/8", "::1/128"), validate_default=True)
+    allow: OneOrMany[CidrNetwork] = LOOPBACK
     people: Flag = True
 
 
@@ -97,8 +99,8 @@ class Server(Section):
     """The one port."""
 
     listen: Listen = HostPort("127.0.0.1", 9115)
-    metrics: MetricsPage = MetricsPage()
-    probe: ProbePage = ProbePage()
+    metrics: MetricsPage = MetricsPage.defaults()
+    probe: ProbePage = ProbePage.defaults()
 
 
 class Keep(Section):
@@ -112,7 +114,7 @@ class Storage(Section):
     """Where things are kept. ``synchronous: normal`` risks the last moments before a power cut."""
 
     url: StorageUrl | None = None
-    keep: Keep = Keep()
+    keep: Keep = Keep.defaults()
     synchronous: Literal["full", "normal"] = "full"
 
 
@@ -183,7 +185,7 @@ class ChannelEntry(Section):
     countries: OneOrMany[PrefixField] = ()
     concurrency: Positive = 4
     retry_for: Duration = timedelta(hours=4)
-    budget: BudgetEntry = BudgetEntry()
+    budget: BudgetEntry = BudgetEntry.defaults()
 
 
 # ------------------------------------------------------------------------------------------------- probes and services
@@ -209,8 +211,8 @@ class Defaults(Section):
 
     interval: Interval = timedelta(minutes=5)
     timeout: Timeout = timedelta(seconds=8)  # with the rest, an outage is seen within 5 min 30 s (rule SRC-1)
-    confirm: Confirm = Confirm()
-    recover: Recover = Recover()
+    confirm: Confirm = Confirm.defaults()
+    recover: Recover = Recover.defaults()
     from_: From = Field((LOCAL,), alias="from")
 
 
@@ -221,8 +223,8 @@ class ProbeEntry(Section):
     service: str = ""
     interval: Interval | None = None
     timeout: Timeout | None = None
-    confirm: Confirm = Confirm()
-    recover: Recover = Recover()
+    confirm: Confirm = Confirm.defaults()
+    recover: Recover = Recover.defaults()
     quorum: Share | None = None
     labels: dict[Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")], Text] = {}
     critical: Flag = False

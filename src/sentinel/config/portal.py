@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from sentinel.config.access import Burst, Loopback, Rate, TokenEntry
 from sentinel.config.base import Section, Text
+from sentinel.config.door_keys import DoorKey
 from sentinel.config.fields import CidrNetwork, Duration, Flag, OneOrMany, Secret, Url, wrong
 from sentinel.core.access import Token
 from sentinel.core.model import Language
@@ -62,10 +63,13 @@ class AuthSection(Section):
     """Who may come in: programs and people with tokens; people with accounts, or by an identity provider.
 
     ``rate`` is how many requests a second one client may make in the long run, ``burst`` how many at once. The word of
-    ``trusted_proxies`` is taken for who their client is.
+    ``trusted_proxies`` is taken for who their client is. ``key`` seals second factors in the database;
+    ``previous_key`` opens those that were sealed before it.
     """
 
     local: Flag = True
+    key: DoorKey | None = None
+    previous_key: DoorKey | None = None
     oidc: OidcEntry | None = None
     proxy: ProxyEntry | None = None
     tokens: dict[str, TokenEntry] = {}
@@ -77,6 +81,10 @@ class AuthSection(Section):
     def made(self) -> tuple[Token, ...]:
         """Return the tokens that stand here."""
         return tuple(entry.made(name) for name, entry in self.tokens.items())
+
+    def sealing_keys(self) -> tuple[str, ...]:
+        """Return the keys that second factors are sealed with, that of now first."""
+        return tuple(one.reveal() for one in (self.key, self.previous_key) if one is not None)
 
     @property
     def needed(self) -> bool:

@@ -14,6 +14,7 @@ from sentinel.config.nodes import Mapping, Node, Scalar
 from sentinel.config.words import HIDDEN, SecretText
 
 SECRET_MAX_BYTES: Final = 64 << 10
+UNREAD: Final = HIDDEN * 8  # Stands for what cannot be read; with its place, so that no two are alike.
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
@@ -61,7 +62,7 @@ class References:
             value = self._value(found[1] if found[2] else None, place, path)
             if value is None:
                 self.mistakes.settle(place)
-            parts.append(HIDDEN if value is None else value)
+            parts.append(f"{UNREAD}{place.line}:{place.column}" if value is None else value)
         whole = "".join([*parts, text[end:]])
         return SecretText(whole) if secret else whole
 

@@ -80,7 +80,7 @@ class RuleEntry(Section):
     """What a failure means."""
 
     name: Text | None = None
-    match: RuleMatch = RuleMatch()
+    match: RuleMatch = RuleMatch.defaults()
     when: When | None = None
     for_: Duration = Field(timedelta(0), alias="for")
     level: LevelField | None = None

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from sentinel import channels as channel_kinds
 from sentinel import probes as probe_kinds
+from sentinel import tickets as ticket_kinds
 from sentinel.config import model as m
 from sentinel.config.fields import Secret, write_duration
 from sentinel.config.ladders import LADDERS_MAX, LadderEntry
@@ -41,6 +42,7 @@ def json_schema() -> dict[str, Any]:
     properties: dict[str, Any] = {"version": {"const": 1}, "include": _one_or_many({"type": "string"})}
     for name, section in m.SINGLE.items():
         properties[name] = _or_nothing(_put(definitions, name, section))
+    definitions["tickets"]["properties"]["mirror"]["items"] = _mirror(definitions)
     for name in ("people", "groups", "services", "calendars", "sla", "rotas", "crises", "status_pages"):
         properties[name] = _named(_or_nothing(_put(definitions, name, m.NAMED[name])))
     steps = {"type": "array", "items": _put(definitions, "step", StepEntry), "minItems": 1}
@@ -56,7 +58,7 @@ def json_schema() -> dict[str, Any]:
         "$schema": DIALECT,
         "title": "Sentinel configuration",
         "type": "object",
-        "required": ["probes"],
+        "anyOf": [{"required": [name]} for name in ("probes", "intake", "server")],
         "properties": properties,
         "patternProperties": {"^x-": True},
         "additionalProperties": False,
@@ -90,6 +92,16 @@ def _kinded(
         given = {"properties": {"type": {"const": name}}, "required": ["type"]}
         choices.append({"if": given, "then": {"$ref": f"{REFERENCE}{what}.{name}"}})
     return {"type": "object", "required": ["type"], "properties": {"type": {"enum": list(kinds)}}, "allOf": choices}
+
+
+def _mirror(definitions: dict[str, Any]) -> dict[str, Any]:
+    """Describe a mirror, whose further keys follow from its ``backend``."""
+    choices = []
+    for name, options in _kinds(ticket_kinds).items():
+        given = {"properties": {"backend": {"const": name}}, "required": ["backend"]}
+        choices.append({"if": given, "then": _put(definitions, f"mirror.{name}", options)})
+    known = {"backend": {"enum": sorted(ticket_kinds.KINDS)}}
+    return {"type": "object", "required": ["backend"], "properties": known, "allOf": choices}
 
 
 def _inlined(definitions: dict[str, Any], prefix: str, section: type[BaseModel]) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
-from sentinel import channels as channel_kinds
-from sentinel import probes as probe_kinds
 from sentinel.channels.base import ChannelKind
 from sentinel.config import model as m
 from sentinel.config.base import Section
@@ -22,7 +20,9 @@ from sentinel.config.crises import CrisisEntry
 from sentinel.config.errors import Mistakes, Path
 from sentinel.config.explain import Explainer, place_of
 from sentinel.config.fields import Secret
+from sentinel.config.header_secrets import written_headers
 from sentinel.config.inhibition import InhibitEntry
+from sentinel.config.kinds import CHANNELS, PROBES, TICKETS, Kinds, kind_of
 from sentinel.config.ladders import LADDERS_MAX, EscalationEntry, InForce, LadderEntry, is_ladders
 from sentinel.config.matrices import MatrixEntry
 from sentinel.config.nodes import Mapping, Node, Scalar, Sequence
@@ -33,10 +33,12 @@ from sentinel.config.rotas import RotaEntry
 from sentinel.config.rule_entry import RuleEntry
 from sentinel.config.silencing import SilenceEntry
 from sentinel.config.telling import RecipientEntry, StepEntry
+from sentinel.config.ticketing import Tickets
 from sentinel.config.words import quoted
 from sentinel.config.zones import zone
 from sentinel.probes.base import Options as ProbeOptions
 from sentinel.probes.base import ProbeKind
+from sentinel.tickets.options import TicketOptions
 
 NAME_MAX_CHARS: Final = 64
 ALIKE_MAX: Final = 8  # Of the options that were read last, with which the next are compared.
@@ -45,6 +47,7 @@ SECRET_KEYS: Final = frozenset({"app_token", "bearer", "client_secret", "credent
 
 _NAME = re.compile(r"\w[\w.-]*")
 _MODEL = TypeVar("_MODEL", bound=BaseModel)
+_SECTION = TypeVar("_SECTION", bound=Section)
 _Known: TypeAlias = Callable[[Path], Iterable[str]]
 
 
@@ -85,13 +88,27 @@ class Config:
     inhibit: list[tuple[int, InhibitEntry]] = field(default_factory=list)
     recipients: list[tuple[int, RecipientEntry]] = field(default_factory=list)
     reports: list[tuple[int, ReportEntry]] = field(default_factory=list)
-    ordered: m.Ordered = field(default_factory=m.Ordered)
+    ordered: m.Ordered = field(default_factory=m.Ordered.defaults)
     names: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def site(self) -> m.Site:
         """The site."""
         return cast(m.Site, self.single["site"])
+
+    @property
+    def serves_others(self) -> bool:
+        """Whether there is work without a probe: other tools say what is wrong, or ask `/probe`."""
+        return "intake" in self.root.items or "probe" in self._keys_of("server")
+
+    @property
+    def doors(self) -> frozenset[str]:
+        """The doors for other tools that are written of, by the keys of `intake`."""
+        return self._keys_of("intake")
+
+    def _keys_of(self, section: str) -> frozenset[str]:
+        node = self.root.items[section][1] if section in self.root.items else None
+        return frozenset(node.items) if isinstance(node, Mapping) else frozenset()
 
     @property
     def defaults(self) -> m.Defaults:
@@ -119,7 +136,7 @@ class Reader:
         for name, single in m.SINGLE.items():
             config.single[name] = config.single.get(name) or self._single(name, single)
         self._whole(m.Version)
-        config.ordered = self._whole(m.Ordered) or m.Ordered()
+        config.ordered = self._whole(m.Ordered) or m.Ordered.defaults()
         for name, entry_model in m.NAMED.items():
             self._named(name, entry_model)
         for name, entry_model in m.LISTED.items():
@@ -130,20 +147,41 @@ class Reader:
         for key, (place, _) in self.root.items.items():
             if key not in m.TOP_KEYS:
                 self.mistakes.unknown(place, (key,), f"unknown key `{key}`", (key, m.TOP_KEYS))
-        if "probes" not in self.root.items:
+        if "probes" not in self.root.items and not self.config.serves_others:
             self.mistakes.add(self.root.place, (), "`probes` is missing")
 
-    def _single(self, name: str, section: type[_MODEL]) -> _MODEL:
+    def _single(self, name: str, section: type[_SECTION]) -> _SECTION:
         if name not in self.root.items:
-            return section()
+            return section.defaults()
         node = self.root.items[name][1]
         if isinstance(node, Scalar) and node.text is None:
-            return section()
-        return self._validated(node, (name,), section) or section()
+            return section.defaults()
+        read = self._with_mirrors(node) if name == "tickets" else self._validated(node, (name,), section)
+        return cast(_SECTION, read) or section.defaults()
 
-    def _whole(self, section: type[_MODEL]) -> _MODEL | None:
+    def _with_mirrors(self, node: Node) -> Tickets | None:
+        """Read the tickets: first each mirror, in the words of its kind of back-end, then the section around them."""
+        path = ("tickets",)
+        written = node.items.get("mirror") if isinstance(node, Mapping) else None
+        if not isinstance(node, Mapping) or written is None or not isinstance(written[1], Sequence):
+            return self._validated(node, path, Tickets)
+        raw = self.references.plain(Mapping(node.place, {k: v for k, v in node.items.items() if k != "mirror"}), path)
+        raw["mirror"] = self._mirrors(written[1], (*path, "mirror"))
+        return cast(Tickets | None, self._model(node, path, (Tickets, raw), _known_keys(Tickets, keys_of(Tickets))))
+
+    def _mirrors(self, node: Sequence, path: Path) -> list[TicketOptions]:
+        found = []
+        for number, item in enumerate(node.items):
+            kind = kind_of(item, (*path, number), TICKETS, self.mistakes)
+            if kind is not None:
+                found.append(self._validated(item, (*path, number), kind.options))
+        return [one for one in found if one is not None]
+
+    def _whole(self, section: type[_SECTION]) -> _SECTION | None:
         """Read keys that stand at the top themselves."""
         given = {key: self.root.items[key] for key in section.model_fields if key in self.root.items}
+        if not given:
+            return section.defaults()
         return self._validated(Mapping(self.root.place, given), (), section)
 
     def _entries(self, section: str) -> list[tuple[str | int, Node]]:
@@ -210,13 +248,13 @@ class Reader:
         return good if len(good) == len(found) else ()
 
     def _probe(self, node: Node, path: Path) -> Kinded | None:
-        return self._kinded(node, path, m.ProbeEntry, _PROBES)
+        return self._kinded(node, path, m.ProbeEntry, PROBES)
 
     def _channel(self, node: Node, path: Path) -> Kinded | None:
-        return self._kinded(node, path, m.ChannelEntry, _CHANNELS)
+        return self._kinded(node, path, m.ChannelEntry, CHANNELS)
 
-    def _kinded(self, node: Node, path: Path, shared_model: type[Section], table: _Kinds) -> Kinded | None:
-        kind = self._kind(node, path, table)
+    def _kinded(self, node: Node, path: Path, shared_model: type[Section], table: Kinds) -> Kinded | None:
+        kind = kind_of(node, path, table, self.mistakes)
         raw = self.references.plain(node, path)
         if not isinstance(raw, dict):
             return None
@@ -244,27 +282,6 @@ class Reader:
             alike.append(common)
         return known or common
 
-    def _kind(self, node: Node, path: Path, table: _Kinds) -> Any:
-        if not isinstance(node, Mapping):
-            self.mistakes.add(node.place, path, "this is not a mapping", "write `{type: …}`")
-            return None
-        if "type" not in node.items:
-            self.mistakes.add(node.place, path, "`type` is missing", f"one of {', '.join(table.names)}")
-            return None
-        named = node.items["type"][1]
-        if not isinstance(named, Scalar) or named.text not in table.names:
-            shown = quoted(named.text) if isinstance(named, Scalar) else "that"
-            word = (named.text or "") if isinstance(named, Scalar) else ""
-            where = (*path, "type")
-            self.mistakes.unknown(named.place, where, f"unknown type {shown}", (word, table.names))
-            return None
-        try:
-            return table.load(named.text)
-        except ImportError as error:
-            what = f"type {quoted(named.text)} cannot be used here: {error}"
-            self.mistakes.add(named.place, (*path, "type"), what)
-            return None
-
     def _validated(self, node: Node, path: Path, section: type[_MODEL]) -> _MODEL | None:
         raw = self.references.plain(node, path)
         if raw is None and path[:-1] and path[0] in m.NAMED:
@@ -290,16 +307,6 @@ class Reader:
                 "a secret is written in the file",
                 "write `${cred:NAME}`, `${file:PATH}` or `${env:NAME}`",
             )
-
-
-@dataclass(frozen=True, slots=True)
-class _Kinds:
-    names: tuple[str, ...]
-    load: Callable[[str], Any]
-
-
-_PROBES: Final = _Kinds(tuple(sorted({*probe_kinds.KINDS, *probe_kinds.ALIASES})), probe_kinds.kind)
-_CHANNELS: Final = _Kinds(tuple(sorted(channel_kinds.KINDS)), channel_kinds.kind)
 
 
 @cache
@@ -364,6 +371,8 @@ def written_secrets(options: BaseModel, at: Path = ()) -> list[Path]:
             found.append(path)
         elif isinstance(value, BaseModel):
             found += written_secrets(value, path)
+        elif isinstance(value, dict):
+            found += [(*path, header) for header in written_headers(name, value)]
         elif isinstance(value, tuple):
             inner = [(number, one) for number, one in enumerate(value) if isinstance(one, BaseModel)]
             found += [loc for number, one in inner for loc in written_secrets(one, (*path, number))]

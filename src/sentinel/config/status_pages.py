@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sentinel.config.portal import StatusPageEntry
 from sentinel.config.sections import Config
-from sentinel.core.public import Wanted
+from sentinel.core.public_wanted import Wanted
 
 
 def pages_of(config: Config) -> tuple[Wanted, ...]:

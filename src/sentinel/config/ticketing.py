@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias, Union
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
 from sentinel.config.base import LevelField, Section
 from sentinel.config.fields import Duration, OneOrMany, wrong
-from sentinel.tickets import KINDS, kind
 from sentinel.tickets.options import TicketOptions
 
 MIRRORS_MAX: Final = 10
@@ -27,22 +26,16 @@ class OpenTickets(Section):
     within: Within | None = None
 
 
-if TYPE_CHECKING:
-    MirrorEntry: TypeAlias = TicketOptions
-else:  # What each kind of back-end is told stands in its own file.
-    _OPTIONS = tuple(kind(name).options for name in sorted(KINDS))
-    MirrorEntry = Annotated[Union[_OPTIONS], Field(discriminator="backend")]  # noqa: UP007  as many as there are
-
-
 class Tickets(Section):
     """Which ticket back-end is used (``internal`` is another name of the built-in one), and which follow it.
 
-    ``required_on_close`` is what whoever resolves an incident must say.
+    What a mirror is told depends on its kind of back-end, and is read before the section: a kind is imported when it
+    is used. ``required_on_close`` is what whoever resolves an incident must say.
     """
 
     backend: Literal["builtin", "internal", "none"] = "builtin"
-    open: OpenTickets = OpenTickets()
-    mirror: Annotated[tuple[MirrorEntry, ...], Field(max_length=MIRRORS_MAX)] = ()
+    open: OpenTickets = OpenTickets.defaults()
+    mirror: Annotated[tuple[TicketOptions, ...], Field(max_length=MIRRORS_MAX)] = ()
     required_on_close: OneOrMany[Required] = ()
 
     @model_validator(mode="after")

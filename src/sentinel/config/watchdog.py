@@ -69,6 +69,6 @@ class Watchdog(Section):
     alive: Annotated[dict[Name, PlaceEntry], Field(max_length=PLACES_MAX)] = {}
     alive_without: OneOrMany[str] = ()
     canary: CanaryEntry | None = None
-    last_gasp: LastGaspEntry = LastGaspEntry()
+    last_gasp: LastGaspEntry = LastGaspEntry.defaults()
     peers: Annotated[dict[Name, PeerEntry], Field(max_length=PEERS_MAX)] = {}
-    self_alert: SelfAlert = SelfAlert()
+    self_alert: SelfAlert = SelfAlert.defaults()

@@ -39,7 +39,7 @@ class PasswordSet(msgspec.Struct, frozen=True, kw_only=True, tag="password"):
 
 
 class SecondSet(msgspec.Struct, frozen=True, kw_only=True, tag="second"):
-    """A second factor was set, or taken away: ``secret`` is that of RFC 6238, empty for none."""
+    """A second factor was set, or taken away: ``secret`` is that of RFC 6238, sealed, empty for none."""
 
     at: datetime
     by: str

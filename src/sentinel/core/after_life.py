@@ -39,6 +39,11 @@ def _(event: e.Resumed, state: Incident) -> Incident:
 
 
 @after.register
+def _(_event: e.Published, state: Incident) -> Incident:
+    return state
+
+
+@after.register
 def _(event: e.WorkaroundProposed, state: Incident) -> Incident:
     clocks = deadlines.ended(state.clocks, ("workaround",), event.at, state.sequence)
     return replace(state, workaround=event.text, workaround_at=event.at, clocks=clocks)

@@ -42,10 +42,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 def fingerprint(labels: Mapping[str, str]) -> str:
     """Return the fingerprint of a set of labels as Prometheus computes it: FNV-1a, 64 bits, over the sorted pairs."""
-    # By code points, which is the order of their bytes in UTF-8. This is asked for every new alert: one plain loop.
-    texts = [text.encode() for name in sorted(labels) for text in (name, labels[name])]
+    # By code points, which is the order of their bytes in UTF-8.
+    data = _SEPARATOR.join([text.encode() for name in sorted(labels) for text in (name, labels[name])] + [b""])
     value, prime, mask = _OFFSET_BASIS, _PRIME, _MASK
-    for byte in _SEPARATOR.join([*texts, b""]):
+    # This is asked for every new alert. What is above 64 bits changes nothing below, so six bytes share one cut.
+    for one, two, three, four, five, six in zip(*[iter(data)] * 6, strict=False):
+        value = (((value ^ one) * prime ^ two) * prime ^ three) * prime
+        value = (((value ^ four) * prime ^ five) * prime ^ six) * prime & mask
+    for byte in data[len(data) // 6 * 6 :]:
         value = (value ^ byte) * prime & mask
     return f"{value:016x}"
 

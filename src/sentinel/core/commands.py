@@ -97,6 +97,15 @@ class Propose(Command, frozen=True, kw_only=True):
     text: str
 
 
+class Publish(Command, frozen=True, kw_only=True):
+    """A person writes to customers: on status pages, and to their subscribers. One language will do."""
+
+    by: str
+    fr: str = ""
+    en: str = ""
+    next_at: datetime | None = None
+
+
 class Recategorise(Command, frozen=True, kw_only=True):
     """A person says that it is something else than the rules believed (rule CLS-13); what is left out stays."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from sentinel.core import incident
 from sentinel.core.state import Incident
+
+Place = tuple[str, bool]  # A service, and whether it is needed rather than concerned itself.
 
 
 class Drafted(dict[str, Incident]):
@@ -19,7 +21,7 @@ class Drafted(dict[str, Incident]):
         super().__init__()
         self.by_key: dict[str, str] = {}
         self.by_dedup: dict[str, str] = {}
-        self.by_service: dict[str, dict[str, None]] = {}
+        self.by_place: dict[Place, dict[str, None]] = {}
 
     def put(self, state: Incident, before: Incident | None) -> None:
         """Take the state that follows from another one."""
@@ -29,8 +31,8 @@ class Drafted(dict[str, Incident]):
         for fault in _faults(state, before):
             _claim(self.by_dedup, fault, state, self)
         if before is None or before.plan is not state.plan:
-            for service in _services(state):
-                self.by_service.setdefault(service, {}).setdefault(state.number)
+            for place in _places(state):
+                self.by_place.setdefault(place, {}).setdefault(state.number)
 
 
 NOTHING: Final = Drafted()
@@ -43,7 +45,7 @@ class Index:
         self.states: dict[str, Incident] = {}
         self._by_key: dict[str, str] = {}
         self._by_dedup: dict[str, str] = {}
-        self._by_service: dict[str, dict[str, None]] = {}
+        self._by_place: dict[Place, dict[str, None]] = {}
         self._wake: dict[str, datetime] = {}
         self._heap: list[tuple[datetime, str]] = []
 
@@ -77,11 +79,12 @@ class Index:
             heapq.heappush(self._heap, (moment, number))
 
     def _place(self, state: Incident, before: Incident | None) -> None:
-        """Note which services an incident concerns; what its plan names may have changed."""
-        for service in _services(before) if before is not None else ():
-            self._by_service[service].pop(state.number, None)
-        for service in _services(state):
-            self._by_service.setdefault(service, {}).setdefault(state.number)
+        """Note which services an incident is of and needs, as its plan may have changed; older ones stay first."""
+        now = _places(state)
+        for place in set(_places(before)).difference(now) if before is not None else ():
+            self._by_place[place].pop(state.number, None)
+        for place in now:
+            self._by_place.setdefault(place, {}).setdefault(state.number)
 
     def _drop(self, number: str) -> None:
         gone = self.states.pop(number, None)
@@ -94,8 +97,8 @@ class Index:
         for fault in (gone.dedup, *gone.also):
             if self._by_dedup.get(fault) == number:
                 del self._by_dedup[fault]
-        for service in _services(gone):
-            self._by_service[service].pop(number, None)
+        for place in _places(gone):
+            self._by_place[place].pop(number, None)
 
     def get(self, number: str) -> Incident | None:
         """Return an unfinished incident."""
@@ -146,15 +149,22 @@ class Index:
             return held if again else None
         return None
 
-    def concerning(self, services: Iterable[str], drafted: Drafted) -> list[Incident]:
-        """Return the unfinished incidents of some services, and of those that depend on them, oldest first.
+    def of(self, service: str, drafted: Drafted) -> Iterator[Incident]:
+        """Yield the unfinished incidents of a service, the first opened first; drafted states go before written ones.
 
-        Drafted states go before written ones. A storm opens thousands, so that looking at all of them will not do.
+        A storm opens thousands: whoever asks looks at no more of them than needed.
         """
-        holders = self._by_service, drafted.by_service
-        numbers = {number for service in services for by in holders for number in by.get(service, ())}
-        found = (drafted.get(number) or self.states[number] for number in numbers)
-        return sorted((state for state in found if not state.over), key=lambda state: state.opened_at)
+        return self._at((service, False), drafted)
+
+    def needing(self, service: str, drafted: Drafted) -> Iterator[Incident]:
+        """Yield the unfinished incidents of services that depend on one, as ``of`` does."""
+        return self._at((service, True), drafted)
+
+    def _at(self, place: Place, drafted: Drafted) -> Iterator[Incident]:
+        written = self._by_place.get(place, {})
+        added = (number for number in drafted.by_place.get(place, ()) if number not in written)
+        found = (drafted.get(number) or self.states[number] for number in chain(written, added))
+        return (state for state in found if not state.over)
 
     def waking(self) -> tuple[datetime, str] | None:
         """Return the earliest moment at which time alone brings something, and to which incident."""
@@ -177,9 +187,9 @@ class Index:
         return [number for _, number in found]
 
 
-def _services(state: Incident) -> tuple[str, ...]:
-    """Return the service of an incident, and those that it depends on."""
-    return (state.service, *state.plan.depends_on)
+def _places(state: Incident) -> tuple[Place, ...]:
+    """Return where an incident is looked for: by its service, and by those that it depends on."""
+    return ((state.service, False), *((service, True) for service in state.plan.depends_on))
 
 
 def _faults(state: Incident, before: Incident | None) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import TypedDict
 
 from msgspec.structs import replace
@@ -25,7 +26,7 @@ def cause_of(report: c.Report, incidents: Iterable[Incident]) -> Incident | None
     if not _explicable(report):
         return None
     rank = {service: number for number, service in enumerate(report.plan.depends_on)}
-    found = [state for state in incidents if state.service in rank and _explains(state)]
+    found = [state for state in incidents if state.service in rank and explains(state)]
     return min(found, key=lambda state: (rank[state.service], state.opened_at), default=None)
 
 
@@ -68,13 +69,14 @@ def _together(plan: Plan, other: Plan) -> Plan:
 
 def explained_by(cause: Incident, incidents: Iterable[Incident]) -> list[Incident]:
     """Return the incidents that were there before their cause was seen; they stay, and are told of it."""
-    if not _explains(cause):
+    if not explains(cause):
         return []
-    return [
+    found = (
         state
         for state in incidents
         if state.active and state.kind == "incident" and cause.service in state.plan.depends_on and state.fails
-    ][:NOTED_MAX]
+    )
+    return list(islice(found, NOTED_MAX))
 
 
 def _explicable(report: c.Report) -> bool:
@@ -87,7 +89,7 @@ def _explicable(report: c.Report) -> bool:
     )
 
 
-def _explains(state: Incident) -> bool:
+def explains(state: Incident) -> bool:
     """Tell whether an incident is a failure of its service that still stands, rather than one that it took over."""
     return (
         state.active

@@ -28,6 +28,7 @@ from sentinel.core.life_events import (
     Pended,
     ProblemJudged,
     ProblemProposed,
+    Published,
     Recategorised,
     Reminded,
     Resumed,
@@ -68,6 +69,7 @@ __all__ = [
     "Pended",
     "ProblemJudged",
     "ProblemProposed",
+    "Published",
     "Raised",
     "Recategorised",
     "Reminded",
@@ -307,6 +309,7 @@ Event = (
     | Reminded
     | Resumed
     | WorkaroundProposed
+    | Published
     | Recategorised
     | Cascaded
     | TargetWarned
@@ -325,6 +328,9 @@ Event = (
     | Bounced
     | HandingEvent
 )
+
+# In a storm signals come and go by the hundred: what follows an incident follows these together.
+PASSING = (SignalJoined, SignalCleared)
 
 
 def pages_of(event: Event) -> tuple[Page, ...]:

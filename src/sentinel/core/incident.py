@@ -30,6 +30,7 @@ from sentinel.core import (
     merging,
     outage,
     problems,
+    publishing,
     receipts,
     requests,
     restoring,
@@ -85,6 +86,7 @@ ALLOWED: dict[type[c.Command], frozenset[Phase]] = {
     **dict.fromkeys(handing.DECISIONS, WORKING),
     **dict.fromkeys(review.DECISIONS, ANY),
     **dict.fromkeys(causes.DECISIONS, ANY),
+    **dict.fromkeys(publishing.DECISIONS, ANY),
     **dict.fromkeys(crisis.DECISIONS, ANY),  # A crisis says itself what it allows when.
 }
 
@@ -369,6 +371,7 @@ DECISIONS: dict[type[c.Command], Callable[[Incident, Any, datetime, Directory], 
     **waiting.DECISIONS,
     **categories.DECISIONS,
     **problems.DECISIONS,
+    **publishing.DECISIONS,
     **requests.DECISIONS,
     **handing.DECISIONS,
     **crisis.DECISIONS,

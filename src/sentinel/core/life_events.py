@@ -44,6 +44,15 @@ class WorkaroundProposed(Happened, frozen=True, kw_only=True, tag="workaround-pr
     text: str
 
 
+class Published(Happened, frozen=True, kw_only=True, tag="published"):
+    """Somebody wrote to customers, in one language or both; at ``next_at`` they are to hear again."""
+
+    by: str
+    fr: str = ""
+    en: str = ""
+    next_at: datetime | None = None
+
+
 class Recategorised(Happened, frozen=True, kw_only=True, tag="recategorised"):
     """A person changed what it is; ``was_…`` is what was believed before. ``targets`` are those of now."""
 

@@ -11,6 +11,7 @@ import msgspec
 # From here on a silence hides so much that it must say why (threat T29).
 WIDE_TARGETS: Final = 20
 LONG: Final = timedelta(hours=8)
+SIGNS: Final = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
 
 # Tells whether the whole of a text fits a regular expression: the core is handed one that takes linear time.
 Fits = Callable[[str, str], bool]
@@ -32,6 +33,11 @@ class Matcher(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     equal: bool = True
     how: Literal["like", "exact", "regex"] = "like"
+
+    @property
+    def text(self) -> str:
+        """Write it as people do: LABEL=VALUE, LABEL!=VALUE, LABEL=~PATTERN, LABEL!~PATTERN."""
+        return f"{self.label}{SIGNS[self.how == 'regex', self.equal]}{self.value}"
 
     def holds(self, labels: Mapping[str, str], fits: Fits = without_patterns) -> bool:
         """Tell whether the labels meet the condition."""

@@ -19,9 +19,10 @@ from sentinel.core.business import Period
 from sentinel.core.calendar import shown_at
 from sentinel.core.change import Change
 from sentinel.core.crisis_events import UpdateSent
-from sentinel.core.events import Event
+from sentinel.core.events import Event, Published
 from sentinel.core.model import Language, Severity
 from sentinel.core.occasions import days as local_days
+from sentinel.core.public_wanted import Wanted
 from sentinel.core.report import outages, spans
 from sentinel.core.report.model import Episode, Sources, Subject, Watch, Window
 from sentinel.core.report.spells import TURNS, episode, unmerged
@@ -36,28 +37,13 @@ What = Literal[
 WORST_FIRST: Final[tuple[Standing, ...]] = ("down", "degraded", "maintenance", "unknown", "ok")
 # What users feel of an incident; a minor one is the team's own business.
 STANDING_OF: Final[dict[Severity, Standing]] = {"blocking": "down", "major": "degraded"}
-KINDS: Final = (*TURNS, "update-sent")
+KINDS: Final = (*TURNS, "update-sent", "published")
 OPEN_MAX: Final = 50
 PAST_MAX: Final = 100
 MESSAGES_MAX: Final = 50  # of one incident, the newest
 CHANGES_MAX: Final = 50
 DAYS_MAX: Final = 90  # Bars; the history of incidents may be longer.
 NEWS_MAX: Final = 100
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A page as it is configured. ``messages`` tells whether what is written to the customer in a crisis is shown."""
-
-    name: str
-    title: str
-    path: str
-    services: tuple[str, ...]
-    languages: tuple[Language, ...] = ("fr", "en")
-    public: bool = False
-    history: timedelta = timedelta(days=90)
-    messages: bool = True
-    subscribe: bool = True
-    publish: str = ""
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -79,10 +65,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """What was written to customers; ``next_at`` is when they were to hear again."""
+    """What was written to customers, in other languages in ``texts``; ``next_at`` is when they were to hear again."""
 
     at: datetime
     text: str
+    texts: dict[Language, str] = {}
     next_at: datetime | None = None
 
 
@@ -216,18 +203,15 @@ def _felt(one: Episode) -> bool:
 
 def _trouble(one: Episode, happened: Sequence[Event], wanted: Wanted, now: datetime) -> Trouble:
     state, last = one.incident, one.spells[-1]
-    messages = [
-        Message(at=event.at, text=event.text, next_at=event.next_at)
-        for event in happened
-        if isinstance(event, UpdateSent) and event.by and event.text  # A draft of ours names who did what.
-    ]
+    messages = [found for event in happened if (found := message_of(event)) is not None]
     turns = []
     for place, spell in enumerate(one.spells):
         if place:
             turns.append(Turn(at=spell.begins_at, what="back"))
         if spell.ends_at is not None:
             turns.append(Turn(at=spell.ends_at, what="resolved"))
-    due = status_messages.due_at(state) if wanted.messages and last.ends_at is None else None
+    said = messages[-1].next_at if messages else None
+    due = (status_messages.due_at(state) or said) if wanted.messages and last.ends_at is None else None
     return Trouble(
         number=state.number,
         service=state.service,
@@ -240,6 +224,17 @@ def _trouble(one: Episode, happened: Sequence[Event], wanted: Wanted, now: datet
         turns=tuple(turns),
         next_at=due if due is not None and due > now else None,
     )
+
+
+def message_of(event: Event) -> Message | None:
+    """Return what an event wrote to customers; nothing when it did not."""
+    match event:
+        case UpdateSent(at=at, by=by, text=text, next_at=next_at) if by and text:  # A draft of ours names who did what.
+            return Message(at=at, text=text, next_at=next_at)
+        case Published(at=at, fr=fr, en=en, next_at=next_at):
+            texts: dict[Language, str] = {"fr": fr or en, "en": en or fr}
+            return Message(at=at, text=fr or en, texts=texts, next_at=next_at)
+    return None
 
 
 def _service(subject: Subject, mine: list[Episode], known: Known, now: datetime) -> Service:
@@ -289,7 +284,7 @@ def _day(day: date, whole: Period, time: outages.Measured, troubled: tuple[spans
         standing = "degraded"
     elif spans.common(time.planned, [whole]):
         standing = "maintenance"
-    elif not spans.common([Period(time.begins_at, time.until)] if time.begins_at < time.until else [], [whole]):
+    elif not (time.begins_at < min(time.until, whole.ends_at) and whole.begins_at <= time.until):
         standing = "unknown"
     return Day(day, standing, 100.0 * (counted_s - gone_s) / counted_s if counted_s else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from sentinel.core import audience
@@ -59,6 +60,19 @@ COLUMN_NAMES: Final[dict[Column, str]] = {
 PARTS: Final = {"": "has no part in it", "C": "is asked", "I": "is told", "IC": "is asked and told"}
 
 
+class NotTheirs(Refused):
+    """Somebody did what is for others; kept in parts, for pages that say it in another language."""
+
+    def __init__(self, name: str, column: Column | None, activity: Activity, table: Mapping[Column, str]) -> None:
+        letters = "".join(sorted(table[column])).replace("CI", "IC") if column else ""
+        self.name, self.column, self.activity = name, column, activity
+        self.part = letters if letters in PARTS else ""
+        self.whose = tuple(one for one in COLUMNS if set("AR") & set(table[one]))
+        who = COLUMN_NAMES[column] if column else "a partner"
+        can = " or ".join(COLUMN_NAMES[one] for one in self.whose)
+        super().__init__(f"{name} is {who}, who {PARTS[self.part]}: {NAMES[activity]} is for {can}.")
+
+
 def matrix(state: Incident) -> dict[Activity, dict[Column, str]]:
     """Return who is what in each activity, with what the configuration changes of it."""
     changed = state.plan.crisis.raci if state.plan.crisis else {}
@@ -89,14 +103,11 @@ def check(state: Incident, by: str, activities: tuple[Activity, ...], directory:
     """Let somebody act who is responsible or answers for one of the activities.
 
     Raises:
-        Refused: they are not; the reason says who is (rule MAJ-9).
+        NotTheirs: they are not; the reason says who is (rule MAJ-9).
     """
     column, table = column_of(state, by, directory), matrix(state)
     if column is not None and any(set("AR") & set(table[activity][column]) for activity in activities):
         return
     activity = activities[0] if column != "customer" else activities[-1]
     name = directory.people[by].name if by in directory.people else by
-    who = COLUMN_NAMES[column] if column else "a partner"
-    part = PARTS.get("".join(sorted(table[activity][column], reverse=False)).replace("CI", "IC"), "") if column else ""
-    can = " or ".join(COLUMN_NAMES[one] for one in COLUMNS if set("AR") & set(table[activity][one]))
-    raise Refused(f"{name} is {who}, who {part or PARTS['']}: {NAMES[activity]} is for {can}.")
+    raise NotTheirs(name, column, activity, table[activity])

@@ -71,6 +71,7 @@ DECISIONS = (
 )
 DEEDS = (
     *(e.Acknowledged, e.HandedBack, e.Assigned, e.Noted, e.Pended, e.Resumed, e.WorkaroundProposed),
+    e.Published,
     *(e.Resolved, e.Reopened, ce.StepDone),
 )
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from typing import Final
+
 from msgspec.structs import replace
 
 from sentinel.core import crisis_events as ce
@@ -9,12 +13,19 @@ from sentinel.core import events as e
 from sentinel.core.model import Page
 from sentinel.core.state import Incident, Sent
 
+DIGEST: Final = "digest/"  # How the id of one begins.
 SETTLED = frozenset({"accepted", "dead"})
 
 
 def message_id(number: str, sequence: int, page: Page) -> str:
     """Return the id of the message that an event owes to someone: the same for every try (rule DSP-3)."""
     return f"{number}/{sequence}/{page.person}/{page.channel}"
+
+
+def digest_id(page: Page, messages: Iterable[str]) -> str:
+    """Return the id of the digest that holds some messages to someone: the same for the same ones (rule DSP-3)."""
+    digest = hashlib.sha256("\n".join(sorted(messages)).encode()).hexdigest()[:16]
+    return f"{DIGEST}{digest}/{page.person}/{page.channel}"
 
 
 def telling(event: e.Event, state: Incident, failed: Sent | None) -> Incident:

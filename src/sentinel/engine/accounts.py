@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +27,7 @@ from sentinel.core.accounts import Account, Disabled, Enabled, Fact, Invited, Pa
 from sentinel.core.model import Refused
 from sentinel.engine.clock import Clock
 from sentinel.engine.ledger import Ledger
+from sentinel.engine.sealing import Sealer, Unsealable, is_sealed
 from sentinel.store.base import OutboxRow, Store, StoreUnavailable
 from sentinel.store.plain_rows import Record
 
@@ -76,7 +77,9 @@ class Accounts:
         self._store, self._writer = store
         self._clock = clock
         self._ledger: Ledger[Fact] = Ledger(SUBJECT, Fact, store, clock)
+        self._kept: dict[str, Account] = {}  # Every request asks whether there are any.
         self.hasher = hasher or PasswordHasher()
+        self.sealer = Sealer()
         self._hashing = asyncio.Semaphore(HASHING_MAX)
         self._sessions: dict[str, Session] = {}
         self._spent: dict[str, int] = {}
@@ -89,6 +92,7 @@ class Accounts:
             StoreUnavailable: the store cannot be read.
         """
         await self._ledger.load()
+        self._fold(self._ledger.streams)
         loop = asyncio.get_running_loop()
         rows = await loop.run_in_executor(self._writer, self._store.records, SESSIONS)
         now = self._clock.now()
@@ -97,18 +101,21 @@ class Accounts:
         gone = [(SESSIONS, row.name) for row in rows if row.name not in self._sessions]
         if gone:
             await loop.run_in_executor(self._writer, self._store.put_records, (), gone)
+        readable = [one.person for one in self.all() if one.second and not is_sealed(one.second)]
+        if readable:
+            log.warning("second factors are readable in the database; see `sentinel check`", people=len(readable))
 
     def known(self) -> bool:
         """Tell whether somebody can sign in; whoever was disabled still counts: a door does not open by itself."""
-        return any(account.password for account in self.all())
+        return any(account.password for account in self._kept.values())
 
     def all(self) -> list[Account]:
         """Return every account."""
-        return [accounts.account_of(name, facts) for name, facts in self._ledger.streams.items()]
+        return list(self._kept.values())
 
     def of(self, person: str) -> Account:
         """Return the account of a person, an empty one when there is none."""
-        return accounts.account_of(person, self._ledger.streams.get(person, ()))
+        return self._kept.get(person) or Account(person=person)
 
     # Accounts -------------------------------------------------------------------------------------------------------
 
@@ -149,7 +156,8 @@ class Accounts:
         """
         if secret and not self._is_code(secret, code):
             raise Refused("This is not the code of now; look at the clock of the telephone.")
-        await self._add(person, lambda _: [SecondSet(at=self._clock.now(), by=by, secret=secret)])
+        kept = self.sealer.seal(secret, person)
+        await self._add(person, lambda _: [SecondSet(at=self._clock.now(), by=by, secret=kept)])
 
     async def disable(self, person: str, by: str, why: str) -> None:
         """Let nobody in by an account any more; their sessions end at once.
@@ -185,7 +193,7 @@ class Accounts:
         if self.hasher.check_needs_rehash(account.password):
             digest = await self._hash(password)
             await self._add(person, lambda _: [PasswordSet(at=self._clock.now(), by=person, digest=digest)])
-        return not account.second or self._spend(person, account.second, code)
+        return not account.second or self._fits(account, code)
 
     # Sessions -------------------------------------------------------------------------------------------------------
 
@@ -266,11 +274,16 @@ class Accounts:
 
     async def _add(self, person: str, decide: _Decide) -> None:
         def added(streams: dict[str, list[Fact]]) -> tuple[str, Sequence[Fact], Sequence[OutboxRow]]:
-            return person, decide(accounts.account_of(person, streams.get(person, ()))), ()
+            self._fold(streams)  # Another writer may have been first.
+            return person, decide(self.of(person)), ()
 
         await self._ledger.add(added)
-        last = self._ledger.streams[person][-1]
+        facts = self._ledger.streams[person]
+        self._kept[person], last = accounts.account_of(person, facts), facts[-1]
         log.info("account", what=last.__struct_config__.tag, person=person, by=last.by)
+
+    def _fold(self, streams: Mapping[str, Sequence[Fact]]) -> None:
+        self._kept = {name: accounts.account_of(name, facts) for name, facts in streams.items()}
 
     async def _hash(self, password: str) -> str:
         async with self._hashing:
@@ -282,6 +295,15 @@ class Accounts:
                 return await asyncio.to_thread(self.hasher.verify, digest, password)
             except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
                 return False
+
+    def _fits(self, account: Account, code: str) -> bool:
+        """Tell whether a code is of the second factor; of one that cannot be read none is."""
+        try:
+            secret = self.sealer.open(account.second, account.person)
+        except Unsealable as error:
+            log.error("second factor not readable; nobody comes in by it", person=account.person, why=str(error))
+            return False
+        return self._spend(account.person, secret, code)
 
     def _is_code(self, secret: str, code: str) -> bool:
         return self._step_of(secret, code) is not None

@@ -6,7 +6,6 @@ has arrived, or the address was changed, it ends by itself.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -18,12 +17,13 @@ from msgspec.structs import replace
 
 from sentinel.core import addresses
 from sentinel.core.addresses import Doubt, Fact, How, Lowered, Reported, Restored
-from sentinel.core.model import Person, Plan, Signal, Step, Verdict
+from sentinel.core.model import Page, Person, Plan, Signal, Step, Verdict
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.ledger import Ledger
+from sentinel.engine.looking import keep_looking
 from sentinel.engine.self_watch import watchers_plan
-from sentinel.store.base import OutboxRow, Sought, Store, StoreUnavailable
+from sentinel.store.base import OutboxRow, Sought, Store
 
 log = structlog.get_logger(__name__)
 
@@ -81,22 +81,25 @@ class Addresses:
         if lowered != policy.directory.lowered:
             self._desk.policy = replace(policy, directory=replace(policy.directory, lowered=lowered))
 
-    async def bounced(self, row: OutboxRow, why: str) -> None:
-        """Take the news that a message to somebody came back.
+    async def bounced(self, page: Page, message: str, why: str) -> None:
+        """Take the news that a message to somebody by a channel came back; the same one again is no news.
 
         Raises:
             StoreUnavailable: it is not on disk.
         """
         directory = self._desk.policy.directory
-        person, way = directory.people.get(row.person), directory.channels.get(row.channel)
+        person, way = directory.people.get(page.person), directory.channels.get(page.channel)
         if person is None or way is None or way.address not in WATCHED or not person.addresses.get(way.address):
+            return
+        known = self._ledger.streams.get(_stream(person.id, way.address), [])
+        if any(isinstance(fact, Lowered) and fact.message == message for fact in known):
             return
         lowered = Lowered(
             at=self._clock.now(),
             person=person.id,
             kind=way.address,
             digest=digest_of(person, way.address),
-            message=row.id,
+            message=message,
             why=why,
         )
         await self._add(_stream(person.id, way.address), lowered)
@@ -104,13 +107,7 @@ class Addresses:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        while True:
-            self.progressed_at = self._clock.monotonic()
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("addresses not looked at; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+        await keep_looking(self, self._clock, LOOK_EVERY_S, "addresses not looked at; again soon")
 
     async def look(self) -> None:
         """Tell what is lowered and not told, and trust again what has earned it.

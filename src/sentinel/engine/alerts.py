@@ -2,28 +2,27 @@
 
 One task takes what comes in, in order; what waits together is written together. It also sees to what time brings: an
 alert that is not said again is over, one whose silence ends is said. An alert that is only said again goes on firing:
-that is a look-up, and its end moves.
+that is a look-up, and its end moves. Few alerts are judged before the answer; those of a large batch are on disk by
+then, and are judged next, some at a time, so that a storm neither waits for its incidents nor makes others wait.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 
 import structlog
 from msgspec.structs import replace
 
-from sentinel.core import commands as c
 from sentinel.core.alerts import Alert, later_only, merged
-from sentinel.core.model import Refused, Verdict
-from sentinel.core.state import Incident
 from sentinel.engine.alert_meaning import AlertMeanings, AlertSettings, Muting, Reader
+from sentinel.engine.alert_reports import AlertReports, tried
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.held_alerts import HeldAlerts
-from sentinel.engine.judge import Judge, Rulebook
+from sentinel.engine.judge import Judge
 from sentinel.store.base import Store, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -34,13 +33,12 @@ QUEUE_MAX = 1_000
 LOOK_EVERY_S = 10.0
 UNSAID_EVERY_S = 5.0
 FLUSH_EVERY_S = 15.0
-LOGGED_MAX = 8  # More alerts that are reported together are one line.
+JUDGED_FIRST_MAX = 8  # Alerts of one request that are judged before it is answered.
+JUDGED_TOGETHER_MAX = 64
+LULL_S = 0.02  # What waits to be judged waits for requests that follow each other without a pause,
+JUDGED_EVERY_S = 0.25  # but no longer than this.
 # While Sentinel was down nobody could say an alert again: its tool has so long to do that before it counts as over.
 HEARD_AGAIN_WITHIN = timedelta(minutes=2)
-
-EXPECTED = (Refused, StoreUnavailable)
-
-Reported = tuple[Alert, c.Report]
 
 
 class TooMany(Exception):  # noqa: N818  the caller says so
@@ -48,7 +46,7 @@ class TooMany(Exception):  # noqa: N818  the caller says so
 
 
 class Alerts:
-    """What fires, as far as other tools say so. ``suppressed`` counts what is not said, by its reason."""
+    """What fires, as far as other tools say so."""
 
     def __init__(self, desk: Desk, judge: Judge, kept: tuple[Store, Executor], clock: Clock, reader: Reader) -> None:
         self._desk = desk
@@ -56,15 +54,23 @@ class Alerts:
         self._store, self._writer = kept
         self._clock = clock
         self._means = AlertMeanings(judge, clock, reader)
-        self.suppressed: Callable[[str], None] = lambda _reason: None
         self.progressed_at = clock.monotonic()
         self._held = HeldAlerts()
-        # Of alerts that the desk has heard of: the level that the rules gave them, as long as they say the same.
-        self._said_at: dict[str, int] = {}
-        self._said_by: Rulebook | None = None
+        self._reports = AlertReports(desk, self._means, self._held, self._write)
+        self._unjudged: dict[str, bool] = {}  # On disk and not judged yet; true for those that were just heard.
+        self._judged_at = clock.monotonic()
         self._jobs: asyncio.Queue[tuple[Sequence[Alert], asyncio.Future[None]]] = asyncio.Queue(QUEUE_MAX)
         self._busy = False
         self._flushed_at = self._retried_at = clock.monotonic()
+
+    @property
+    def suppressed(self) -> Callable[[str], None]:
+        """Return what counts alerts that are not said, by the reason."""
+        return self._reports.suppressed
+
+    @suppressed.setter
+    def suppressed(self, count: Callable[[str], None]) -> None:
+        self._reports.suppressed = count
 
     @property
     def settings(self) -> AlertSettings:
@@ -74,7 +80,7 @@ class Alerts:
     @settings.setter
     def settings(self, settings: AlertSettings) -> None:
         self._means.configure(settings)
-        self._said_at.clear()
+        self._reports.forget()
 
     async def load(self) -> None:
         """Read what fired when the daemon ended. It has a while to be said again.
@@ -89,7 +95,7 @@ class Alerts:
             self._hold(replace(kept, reported=kept.reported or self._desk.stands(kept.key)))
 
     async def take(self, alerts: Sequence[Alert]) -> None:
-        """Take alerts as they were said; return when they are on disk, and what follows from them is.
+        """Take alerts as they were said; return when they are on disk, and of a few what follows from them too.
 
         Raises:
             TooMany: Sentinel holds no more; none of them is taken.
@@ -108,7 +114,7 @@ class Alerts:
 
     def wake(self) -> None:
         """Look again at what is muted: a silence has ended, or the configuration is another one."""
-        self._said_at.clear()
+        self._reports.forget()
         self._retried_at = float("-inf")
         if self._jobs.empty():
             nobody = asyncio.get_running_loop().create_future()
@@ -123,8 +129,10 @@ class Alerts:
             answers = [answer for _, answer in jobs]
             self._busy = True
             try:
-                trouble = await self._handle([alert for alerts, _ in jobs for alert in alerts])
+                trouble = await self._handle([alerts for alerts, _ in jobs])
                 _answer(answers, trouble)
+                if self._unjudged and (not jobs or self._clock.monotonic() - self._judged_at >= JUDGED_EVERY_S):
+                    await self._judge_some(list(self._unjudged)[:JUDGED_TOGETHER_MAX])
             finally:  # Whoever asked must not wait for ever.
                 self._busy = False
                 _answer(answers, StoreUnavailable("the alert was not taken"))
@@ -174,28 +182,13 @@ class Alerts:
     def _news(self, alerts: Sequence[Alert]) -> Sequence[Alert]:
         """Let alerts that are only said again go on; return the others, in order, and all that comes after one."""
         now, steady = self._clock.now(), self._means.steady
-        if self._said_by is not self._judge.rulebook:  # Other rules may say something else.
-            self._said_by = self._judge.rulebook
-            self._said_at.clear()
+        self._reports.go_by(self._judge.rulebook)
         if self._busy or not steady or not self._jobs.empty():  # What came earlier goes first.
             return alerts
         for number, alert in enumerate(alerts):
-            if not self._goes_on(alert, now):
+            if not self._reports.goes_on(alert, now):
                 return alerts[number:]
         return ()
-
-    def _goes_on(self, alert: Alert, now: datetime) -> bool:
-        """Take an alert that says nothing new but that it still fires; tell whether it is one."""
-        fingerprint = alert.fingerprint
-        level, known = self._said_at.get(fingerprint), self._held.get(fingerprint)
-        if level is None or known is None or alert.ends_at <= now or known.ends_at <= now:
-            return False
-        heard = merged(known, alert, now)
-        if not later_only(known, heard) or not self._desk.holds(known.key, level):
-            return False
-        self.suppressed("duplicate")
-        self._held.move(known, heard)
-        return True
 
     # How it is done ---------------------------------------------------------------------------------------------
 
@@ -215,26 +208,73 @@ class Alerts:
         wait_s = UNSAID_EVERY_S if self._held.unsaid else LOOK_EVERY_S
         if (end := self._held.next_end()) is not None:
             wait_s = min(wait_s, (end - self._clock.now()).total_seconds())
+        if self._unjudged:
+            wait_s = min(wait_s, LULL_S)
         return max(0.0, wait_s)
 
-    async def _handle(self, heard: Iterable[Alert]) -> StoreUnavailable | None:
-        """Take alerts in order, write them, and say what is to be said; return what went wrong."""
+    async def _handle(self, requests: Iterable[Sequence[Alert]]) -> StoreUnavailable | None:
+        """Take alerts in order, write them, and say of a few what is to be said; return what went wrong."""
         now = self._clock.now()
-        touched, urgent = dict.fromkeys(self._held.over(now), False), set()
-        for alert in heard:
-            if self._hear(alert, now):
-                urgent.add(alert.fingerprint)
-            touched[alert.fingerprint] = True
-        if self._clock.monotonic() - self._retried_at >= UNSAID_EVERY_S:
-            self._retried_at = self._clock.monotonic()
-            touched = dict.fromkeys(self._held.unsaid, False) | touched
-        if self._clock.monotonic() - self._flushed_at >= FLUSH_EVERY_S:
-            self._flushed_at = self._clock.monotonic()
-            urgent |= self._held.unwritten
+        touched = dict.fromkeys((*self._held.over(now), *self._tried_again()), False)
+        urgent: set[str] = self._flushed()
+        many: set[str] = set()
+        for heard in requests:
+            urgent.update(alert.fingerprint for alert in heard if self._hear(alert, now))
+            touched |= dict.fromkeys((alert.fingerprint for alert in heard), True)
+            if len(heard) > JUDGED_FIRST_MAX:
+                many.update(alert.fingerprint for alert in heard)
         alerts = [self._held[one] for one in touched if one in self._held]
-        firing = [alert for alert in alerts if not alert.resolved(now)]
-        trouble = await self._say([(alert, touched[alert.fingerprint]) for alert in firing], urgent, now)
-        return await self._end([alert for alert in alerts if alert.resolved(now)], now) or trouble
+        over = [alert for alert in alerts if alert.resolved(now)]
+        firing = {alert.fingerprint: touched[alert.fingerprint] for alert in alerts if not alert.resolved(now)}
+        trouble = await self._put_off({one: firing[one] for one in firing if one in many}, urgent)
+        if many and trouble is None:
+            urgent.clear()
+            firing = {one: heard for one, heard in firing.items() if one not in many}
+        if firing or urgent:
+            said = [(self._held[one], heard) for one, heard in firing.items()]
+            trouble = await self._reports.say(said, urgent, now) or trouble
+        # One that is over before it was judged was there all the same.
+        await self._judge_some([alert.fingerprint for alert in over if self._unjudged.get(alert.fingerprint)])
+        return await self._end(over, now) or trouble
+
+    def _tried_again(self) -> Iterable[str]:
+        """Return alerts of which nothing could be said before, now and then; many of them wait for their turn."""
+        now_s = self._clock.monotonic()
+        if now_s - self._retried_at < UNSAID_EVERY_S:
+            return ()
+        self._retried_at = now_s
+        if len(self._held.unsaid) <= JUDGED_TOGETHER_MAX:
+            return [one for one in self._held.unsaid if one not in self._unjudged]
+        self._unjudged = dict.fromkeys(self._held.unsaid, False) | self._unjudged
+        return ()
+
+    def _flushed(self) -> set[str]:
+        """Return what is to be written now and then."""
+        if self._clock.monotonic() - self._flushed_at < FLUSH_EVERY_S:
+            return set()
+        self._flushed_at = self._clock.monotonic()
+        return set(self._held.unwritten)
+
+    async def _put_off(self, many: dict[str, bool], urgent: set[str]) -> StoreUnavailable | None:
+        """Write alerts of large requests, which are judged next; return why they cannot be.
+
+        With a sick disk they are judged at once: the desk lets pages leave all the same.
+        """
+        if not many:
+            return None
+        trouble = await tried(self._write(urgent & self._held.keys()))
+        if trouble is None:
+            for fingerprint, heard in many.items():
+                self._unjudged[fingerprint] = heard or self._unjudged.get(fingerprint, False)
+        return trouble
+
+    async def _judge_some(self, fingerprints: Sequence[str]) -> None:
+        """Say of alerts that are on disk what is to be said; what fails now is tried again in a while."""
+        judged = [(one, self._unjudged.pop(one)) for one in fingerprints]
+        alerts = [(self._held[one], heard) for one, heard in judged if one in self._held]
+        if alerts:
+            await self._reports.say(alerts, set(), self._clock.now())
+        self._judged_at = self._clock.monotonic()
 
     def _hear(self, alert: Alert, now: datetime) -> bool:
         """Take one alert as it was said; tell whether it must be written before the answer."""
@@ -243,7 +283,7 @@ class Alerts:
             return False  # It is over already, or this is about an earlier time: tools say so again for a while.
         if known is not None and not alert.resolved(now) and known.reported:
             self.suppressed("duplicate")
-        self._said_at.pop(alert.fingerprint, None)
+        self._reports.forget(alert.fingerprint)
         told = merged(known, alert, now) if known is not None else alert
         if known is not None and not told.resolved(now) and later_only(known, told):
             self._held.move(known, told)
@@ -256,106 +296,12 @@ class Alerts:
         if self._held.hold(alert):
             self._means.stands(alert)
 
-    async def _say(
-        self, firing: Sequence[tuple[Alert, bool]], urgent: set[str], now: datetime
-    ) -> StoreUnavailable | None:
-        """Tell the desk of what fires, unless it knows or something mutes it; write other alerts with that.
-
-        Being muted counts where an alert was just heard. Even with a sick disk the desk is told: it lets pages leave
-        all the same.
-        """
-        reports: list[Reported] = []
-        rarely: list[Reported] = []  # Whether it was there lately, the store must say.
-        muted = []
-        for alert, heard in firing:
-            verdict = self._verdict(alert, now)
-            if verdict is None:
-                continue
-            if (muting := self.muting(alert)).reason:
-                if heard:
-                    self.suppressed(muting.reason)
-                if muting.reason == "inhibition":
-                    muted.append(alert)
-                continue
-            plan = self._desk.policy.plan_for(self.service(alert), verdict)
-            command = self._means.report(alert, verdict, plan, now)
-            (reports if verdict.quiet_for is None else rarely).append((alert, command))
-        trouble = await self._report(reports, urgent)
-        for alert in muted:
-            trouble = await self._tried(self._means.note(alert)) or trouble
-        for alert, command in rarely:
-            trouble = await self._tried(self._report_one(alert, command)) or trouble
-        return trouble
-
-    def _verdict(self, alert: Alert, now: datetime) -> Verdict | None:
-        """Return what is to be said of an alert; nothing when the desk has heard it, or the rules do not say yet."""
-        try:
-            verdict = self._means.verdict(alert, now)
-        except Refused as refusal:
-            log.warning("alert not judged", alert=alert.fingerprint, why=str(refusal))
-            return None
-        if verdict is not None and self._desk.holds(alert.key, verdict.level):
-            self._said(alert.fingerprint, verdict.level)
-            return None
-        return verdict
-
-    async def _report(self, reports: Sequence[Reported], urgent: set[str]) -> StoreUnavailable | None:
-        """Write reports, each with its alert, and other alerts, together; return what went wrong."""
-        others = (urgent & self._held.keys()) - {alert.fingerprint for alert, _ in reports}
-        if not reports:
-            return await self._tried(self._write(others)) if others else None
-        told = [(replace(alert, reported=True), command) for alert, command in reports]
-        *came, rest = await self._desk.take_alerts(told, [self._held[one] for one in sorted(others)])
-        if rest is None:
-            self._held.written(others)
-        for (alert, command), outcome in zip(reports, came, strict=True):
-            if isinstance(outcome, Incident):
-                self._held.written((alert.fingerprint,))
-                self._said(alert.fingerprint, command.verdict.level)
-            elif isinstance(outcome, Refused):
-                log.warning("alert refused", alert=alert.fingerprint, why=str(outcome))
-        self._tell(reports, came)
-        troubles = [one for one in (*came, rest) if isinstance(one, StoreUnavailable)]
-        bug = next((one for one in came if isinstance(one, BaseException) and not isinstance(one, EXPECTED)), None)
-        if bug is not None:
-            raise bug
-        if troubles:
-            log.warning("alerts not written; again soon", why=str(troubles[0]))
-        return troubles[0] if troubles else None
-
-    def _tell(self, reports: Sequence[Reported], came: Sequence[object]) -> None:
-        """Log what was reported: a line for each, or one for many."""
-        taken = [(command, one) for (_, command), one in zip(reports, came, strict=True) if isinstance(one, Incident)]
-        if len(taken) > LOGGED_MAX:
-            numbers = {one.number for _, one in taken}
-            log.info("alerts reported", alerts=len(taken), incidents=len(numbers), first=taken[0][1].number)
-            return
-        for command, one in taken:
-            log.info("alert reported", incident=one.number, signal=command.signal.key, rule=command.verdict.rule)
-
-    async def _report_one(self, alert: Alert, command: c.Report) -> None:
-        if not self._held[alert.fingerprint].reported:
-            await self._write((alert.fingerprint,))
-        state = await self._desk.report(command.signal, command.verdict, plan=command.plan)
-        self._said(alert.fingerprint, command.verdict.level)
-        self._tell([(alert, command)], [state])
-
-    def _said(self, fingerprint: str, level: int) -> None:
-        """Note that the desk has heard of an alert, at a level."""
-        self._held.unsaid.discard(fingerprint)
-        held = self._held.get(fingerprint)
-        if held is None:
-            return
-        self._said_at[fingerprint] = level
-        if not held.reported:
-            self._held[fingerprint] = replace(held, reported=True)
-
     async def _end(self, over: Sequence[Alert], now: datetime) -> StoreUnavailable | None:
         """Tell the desk of what is over, and let go of it; return what went wrong."""
         if not over:
             return None
         standing = [alert for alert in over if self._desk.stands(alert.key)]
-        recovering = (self._tried(self._desk.recover(alert.key, self._means.over(alert))) for alert in standing)
+        recovering = (tried(self._desk.recover(alert.key, self._means.over(alert))) for alert in standing)
         troubles = await asyncio.gather(*recovering)
         gone = []
         for alert in over:
@@ -364,24 +310,17 @@ class Alerts:
                 continue
             gone.append(alert.fingerprint)
             self._held.drop(alert)
-            self._said_at.pop(alert.fingerprint, None)
+            self._reports.forget(alert.fingerprint)
+            self._unjudged.pop(alert.fingerprint, None)
             self._means.ends(alert.key)
         trouble = next((one for one in troubles if one is not None), None)
-        return await self._tried(self._write((), gone)) or trouble
+        return await tried(self._write((), gone)) or trouble
 
     async def _write(self, fingerprints: Iterable[str], gone: Sequence[str] = ()) -> None:
         alerts = [self._held[one] for one in sorted(fingerprints)]
         if alerts or gone:
             await self._run(self._store.put_alerts, alerts, gone)
             self._held.written(alert.fingerprint for alert in alerts)
-
-    async def _tried(self, doing: Awaitable[object]) -> StoreUnavailable | None:
-        try:
-            await doing
-        except StoreUnavailable as error:
-            log.warning("alerts not written; again soon", why=str(error))
-            return error
-        return None
 
     async def _run(self, call: Callable[..., list[Alert]] | Callable[..., None], *arguments: object) -> list[Alert]:
         return await asyncio.get_running_loop().run_in_executor(self._writer, call, *arguments) or []

@@ -19,8 +19,9 @@ import structlog
 from msgspec.structs import replace
 
 from sentinel.engine.clock import Clock
+from sentinel.engine.looking import keep_looking
 from sentinel.engine.unrecorded import LEVEL_CRITICAL
-from sentinel.store.base import OutboxRow, Store, StoreUnavailable
+from sentinel.store.base import OutboxRow, Store
 from sentinel.store.plain_rows import Record
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,6 @@ KEY: Final = "canary/"  # How the id of such a message begins.
 SUBJECT: Final = "canary"
 NAME: Final = "last"
 LOOK_EVERY_S: Final = 5.0
-IDLE_S: Final = 15.0  # So often a new configuration is looked for while there is none.
 TEXT_MAX_CHARS: Final = 64 * 1024  # Of what comes in so much is searched for its mark.
 SLACK: Final = timedelta(minutes=1)
 # What stands in its text; the second word shows that it is ours.
@@ -99,13 +99,7 @@ class Canary:
 
     async def run(self) -> None:
         """Send and wait until cancelled."""
-        while True:
-            self.progressed_at = self._clock.monotonic()
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("canary not sent; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S if self.plan is not None else IDLE_S)
+        await keep_looking(self, self._clock, LOOK_EVERY_S, "canary not sent; again soon")
 
     async def look(self) -> None:
         """Send one when it is time, and give up the one that is not back.

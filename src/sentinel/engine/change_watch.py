@@ -23,6 +23,7 @@ from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.judge import Judge
 from sentinel.engine.live import Live, Row
+from sentinel.engine.looking import woken
 from sentinel.engine.workers.fleet import Fleet
 from sentinel.probes.plan import shown
 from sentinel.store.base import StoreUnavailable
@@ -65,9 +66,7 @@ class ChangeWatch:
                     await self.look()
                 except StoreUnavailable as error:
                     log.warning("changes not written; again soon", why=str(error))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._wait_s()):
-                        await self._wake.wait()
+                await woken(self._wake, self._wait_s())
         finally:
             for task in self._preparing.values():
                 task.cancel()

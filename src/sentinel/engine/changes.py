@@ -20,6 +20,7 @@ from sentinel.core.model import Listener, Refused
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk, Unknown
 from sentinel.engine.ledger import Ledger
+from sentinel.engine.outbox import apart_row
 from sentinel.store.base import OutboxRow
 
 GIVE_UP_AFTER: Final = timedelta(hours=4)
@@ -366,18 +367,8 @@ class Changes:
             change = life.evolve(change, fact)
             for page in fact.tell:
                 message = f"{SUBJECT}:{change.number}/{sequence}/{page.person}/{page.channel}"
-                yield OutboxRow(
-                    id=message,
-                    kind="message",
-                    incident="",
-                    sequence=0,
-                    person=page.person,
-                    channel=page.channel,
-                    urgency=1,
-                    body=self.means.words.body(message, change, fact),
-                    created_at=now,
-                    due_at=now,
-                    give_up_at=now + GIVE_UP_AFTER,
+                yield apart_row(
+                    message, page, self.means.words.body(message, change, fact), now, give_up_after=GIVE_UP_AFTER
                 )
 
 

@@ -7,7 +7,7 @@ answered when it is on disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from sentinel.core.state import Incident
 from sentinel.engine import placing
 from sentinel.engine.clock import Clock
 from sentinel.engine.draft import Draft, Envelope, Policy
+from sentinel.engine.jobs import BATCH_MAX, Job, Jobs
 from sentinel.engine.lookup import Lookup
 from sentinel.engine.placing import Quieting
 from sentinel.engine.recurrences import KEPT_FOR, Recurrences
@@ -34,14 +35,11 @@ from sentinel.store.base import Conflict, OutboxRow, Settlement, Store, StoreUna
 
 log = structlog.get_logger(__name__)
 
-BATCH_MAX = 256
-QUEUE_MAX = 10_000
 RACES_MAX = 5
 TROUBLE_LASTS_S = 60.0  # Longer than anybody who has something to write waits before trying again.
 OVER_MAX = 1_000  # Incidents that are over and were asked about; the store has them all.
 
 T = TypeVar("T")
-Job = tuple[Callable[[Draft], Any], "asyncio.Future[Any]"]
 
 
 class Unknown(Refused):
@@ -68,7 +66,7 @@ class Desk(Lookup):
         self.known: Callable[[str], KnownError | None] = lambda _dedup: None
         self._busy_since: float | None = None
         self._refused: tuple[float, str] | None = None
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue(QUEUE_MAX)
+        self._jobs = Jobs(clock.monotonic)
         super().__init__()
         self._over: dict[str, Incident] = {}
         self._recurrences = Recurrences()
@@ -91,16 +89,14 @@ class Desk(Lookup):
     async def run(self) -> None:
         """Handle commands until cancelled; those already taken are finished."""
         while True:
-            jobs = [await self._jobs.get()]
-            while len(jobs) < BATCH_MAX and not self._jobs.empty():
-                jobs.append(self._jobs.get_nowait())
+            await self._jobs.wait()
+            taken: list[Job] = []
             self._busy_since = self._clock.monotonic()
             try:
-                await asyncio.shield(self._handle_apart(jobs))
+                await asyncio.shield(self._handle_apart(taken, self._jobs.some(taken)))
             finally:
                 self._busy_since = None
-                for _ in jobs:
-                    self._jobs.task_done()
+                self._jobs.done()
 
     def busy_since(self) -> float | None:
         """Return since when it has been at the same transaction; nothing while it waits for work."""
@@ -133,7 +129,7 @@ class Desk(Lookup):
         last = await self.quieting.last_of(verdict)
         if last:
             await self._fetch(last)
-        return await self._ask(lambda draft: self._reported(draft, command, last))
+        return await self._ask(lambda draft: self._reported(draft, command, last), new=True)
 
     async def take_alerts(
         self, reports: Sequence[tuple[Alert, c.Report]], others: Sequence[Alert] = ()
@@ -144,7 +140,7 @@ class Desk(Lookup):
         """
         jobs = [self._alert_job(alert, command) for alert, command in reports]
         jobs.append(lambda draft: draft.alerts.extend(others))
-        answers = [await self._hand_in(job) for job in jobs]
+        answers = [await self._jobs.hand_in(job, new=True) for job in jobs]
         came: list[Incident | BaseException | None] = await asyncio.gather(*answers, return_exceptions=True)
         return came
 
@@ -180,7 +176,7 @@ class Desk(Lookup):
                 return None
             return draft.apply(found, c.Recover(key=key, text=text, close_by=self.policy.close_by(now)), now)
 
-        return await self._ask(job)
+        return await self._ask(job, new=True)
 
     async def order(self, number: str, command: c.Command, settlement: Settlement | None = None) -> Incident:
         """Give a command to an incident; a settlement is written in the same transaction.
@@ -257,6 +253,12 @@ class Desk(Lookup):
 
         return await self._ask(job)
 
+    def withdrawn(self, number: str, message: str) -> bool:
+        """Tell whether a message of an incident is not to be sent any more, although it was marked as being sent."""
+        state = self._index.get(number) or self._over.get(number)
+        sent = state.sent.get(message) if state else None
+        return sent is not None and sent.fate == "withdrawn"
+
     async def settle(self, *settlements: Settlement) -> None:
         """Write what came of tries that change no incident.
 
@@ -280,13 +282,8 @@ class Desk(Lookup):
 
     # How it is done ---------------------------------------------------------------------------------------------
 
-    async def _ask(self, job: Callable[[Draft], T]) -> T:
-        return await (await self._hand_in(job))
-
-    async def _hand_in(self, job: Callable[[Draft], T]) -> asyncio.Future[T]:
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        await self._jobs.put((job, answer))
-        return answer
+    async def _ask(self, job: Callable[[Draft], T], *, new: bool = False) -> T:
+        return await (await self._jobs.hand_in(job, new=new))
 
     def _past(self, dedup: str, now: datetime) -> int:
         """Return how many incidents a fault had lately (rule LIF-8)."""
@@ -295,7 +292,7 @@ class Desk(Lookup):
 
     async def _fetch(self, number: str) -> None:
         """Bring back an incident that is over, so that it can answer for itself."""
-        if self._index.get(number) is None and number not in self._over:
+        if number and self._index.get(number) is None and number not in self._over:
             found = await asyncio.get_running_loop().run_in_executor(self._writer, self._store.incident, number)
             if found is not None:
                 self._put(found)
@@ -317,23 +314,24 @@ class Desk(Lookup):
     def _find(self, draft: Draft, number: str) -> Incident | None:
         return draft.states.get(number) or self._index.get(number) or self._over.get(number)
 
-    async def _handle_apart(self, jobs: list[Job]) -> None:
+    async def _handle_apart(self, jobs: list[Job], coming: Iterable[Job]) -> None:
         """Handle commands together; when one of them brings out a bug, each by itself, so that only that one fails."""
         try:
-            return await self._handle(jobs)
+            return await self._handle(jobs, coming)
         except Exception as error:
             if len(jobs) == 1:
                 log.exception("bug at the desk")
                 _fail([jobs[0][1]], error)  # Whoever asked must not wait for ever.
                 return None
         for job in jobs:
-            await self._handle_apart([job])
+            await self._handle_apart([job], [job])
         return None
 
-    async def _handle(self, jobs: list[Job]) -> None:
+    async def _handle(self, jobs: list[Job], coming: Iterable[Job]) -> None:
         for _ in range(RACES_MAX):
             draft = Draft(self._last_number, self.policy, self.envelope)
-            answers = self._decide(jobs, draft)
+            answers = self._decide(coming, draft)
+            coming = jobs
             try:
                 await self._commit(draft)
             except Conflict:
@@ -361,7 +359,7 @@ class Desk(Lookup):
         except StoreUnavailable as error:
             _fail(answers, error)
 
-    def _decide(self, jobs: list[Job], draft: Draft) -> list[tuple[asyncio.Future[Any], Any]]:
+    def _decide(self, jobs: Iterable[Job], draft: Draft) -> list[tuple[asyncio.Future[Any], Any]]:
         decided = []
         for job, answer in jobs:
             if answer.done():  # Whoever asked has gone, or was refused before a race was lost.

@@ -12,7 +12,7 @@ from sentinel.core import incident
 from sentinel.core.alerts import Alert
 from sentinel.core.correlate import Drafted
 from sentinel.core.effects import Notify, PutTicket, Withdraw
-from sentinel.core.events import Event
+from sentinel.core.events import PASSING, Event
 from sentinel.core.model import Directory, Plan, Verdict
 from sentinel.core.state import Incident
 from sentinel.store.base import OutboxRow, Recorded, Settlement, Write
@@ -34,6 +34,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RETRY_FOR = timedelta(hours=4)  # Invariant I9: no page is given up earlier.
+# A ticket follows signals that come and go together, and anything else at once.
+SIGNALS_SETTLE = timedelta(seconds=2)
 
 Envelope = Callable[[Incident, Notify], bytes]
 
@@ -81,7 +83,8 @@ class Draft:
                     case Withdraw(messages=messages):
                         self._withdrawn.extend(messages)
                     case PutTicket(backend=backend):
-                        self._owe_ticket(state, backend, now)
+                        due_at = now + SIGNALS_SETTLE if isinstance(event, PASSING) else now
+                        self._owe_ticket(state, backend, (now, due_at))
         assert state is not None, "a decision holds at least one event"
         self.states.put(state, before)
         return state
@@ -101,8 +104,11 @@ class Draft:
             give_up_at=now + self._policy.retry_for.get(notify.page.channel, RETRY_FOR),
         )
 
-    def _owe_ticket(self, state: Incident, backend: str, now: datetime) -> None:
+    def _owe_ticket(self, state: Incident, backend: str, moments: tuple[datetime, datetime]) -> None:
         row_id = f"{state.number}/ticket/{backend}"
+        now, due_at = moments
+        if row_id in self._outbox:
+            due_at = min(due_at, self._outbox[row_id].due_at)
         self._outbox[row_id] = OutboxRow(
             id=row_id,
             kind="ticket",
@@ -113,7 +119,7 @@ class Draft:
             urgency=0,  # A ticket never goes before a page (invariant I5).
             body=b"",
             created_at=now,
-            due_at=now,
+            due_at=due_at,
             give_up_at=datetime.max.replace(tzinfo=now.tzinfo),
         )
 

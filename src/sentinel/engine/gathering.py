@@ -7,12 +7,12 @@ crash on the way makes at most one copy, under the same id when it holds the sam
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from sentinel.channels.base import Message, Undelivered
 from sentinel.core import commands as c
-from sentinel.core.model import Refused
+from sentinel.core.model import Page, Refused
+from sentinel.core.sending import digest_id
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.outbox import Lane, Outbox
@@ -70,7 +71,7 @@ class Digests(Protocol):
 class Post(Protocol):
     """What a digest has in common with any message."""
 
-    async def burst(self, row: OutboxRow, write: Callable[[], Message] | None) -> str:
+    async def burst(self, row: OutboxRow, write: Callable[[], Awaitable[Message]] | None) -> str:
         """Send what is written, or the row written out; return the carrier's reference.
 
         Raises:
@@ -98,7 +99,7 @@ class _Owed(NamedTuple):
 
 class _Sent(NamedTuple):
     accepted_at: datetime | None
-    receipts: list[tuple[OutboxRow, Receipt]]
+    receipts: Iterator[tuple[OutboxRow, Receipt]]
 
 
 class Gathering:
@@ -151,8 +152,7 @@ class Gathering:
             async with self._turns[lane[1]]:
                 sent = await self._send(lane, digests, post)
             accepted_at = sent.accepted_at
-            for at in range(0, len(sent.receipts), TOGETHER_MAX):
-                some = sent.receipts[at : at + TOGETHER_MAX]
+            while some := list(islice(sent.receipts, TOGETHER_MAX)):
                 await asyncio.gather(*(post.write_down(row, *receipt) for row, receipt in some))
         except StoreUnavailable as error:
             log.warning("digest not sent", channel=lane[1], why=str(error))
@@ -164,19 +164,21 @@ class Gathering:
         owed = await self._begun(await self._gathered(lane, digests))
         rows = [one.row for one in owed]
         if not rows:
-            return _Sent(None, [])
+            return _Sent(None, iter(()))
         worst = max(rows, key=lambda row: row.urgency)
         write = None
         if len(rows) > 1 or not rows[0].body:
-            occasion = Occasion(_id(lane, rows), *lane, self._clock.now())
-            write = partial(digests.digest, occasion, [one.entry for one in owed])
+            occasion = Occasion(digest_id(Page(*lane), (row.id for row in rows)), *lane, self._clock.now())
+            entries = [one.entry for one in owed]
+            write = partial(self._outbox.apart, digests.digest, occasion, entries)
         try:
             reference = await post.burst(worst, write)
         except Undelivered as failure:
-            return _Sent(None, [(row, post.missed(row, failure)) for row in rows])
+            failed = failure  # What ``as`` binds is gone when the receipts are made.
+            return _Sent(None, ((row, post.missed(row, failed)) for row in rows))
         now = self._clock.now()
         log.info("digest accepted", channel=lane[1], messages=len(rows))
-        return _Sent(now, [(row, post.accepted(row, now, reference, len(rows))) for row in rows])
+        return _Sent(now, ((row, post.accepted(row, now, reference, len(rows))) for row in rows))
 
     async def _gathered(self, lane: Lane, digests: Digests) -> list[_Owed]:
         bodies = 0
@@ -208,9 +210,3 @@ class Gathering:
                 return begun  # What was marked must go; the rest goes with the next one.
             begun += [one for one in some if one.row.id in wanted]
         return begun
-
-
-def _id(lane: Lane, rows: Sequence[OutboxRow]) -> str:
-    """Return the same id for the same messages (rule DSP-3)."""
-    digest = hashlib.sha256("\n".join(sorted(row.id for row in rows)).encode()).hexdigest()[:16]
-    return f"digest/{digest}/{lane[0]}/{lane[1]}"

@@ -80,7 +80,7 @@ class Judge:
         # What the host's own trouble may have spoilt is not judged alone: it takes a second one to believe it.
         need = row.plan.recover_need if result.ok else (2 if result.suspect else 1)
         row.track, turn = rules.judge(row.track, result.ok, result.at, need=need)
-        row.last = result
+        self._live.ran(row, result)
         row.unknown = False
         if not result.ok or turn is not None:
             self.changed(

@@ -65,11 +65,18 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class Live:
-    """All targets, by probe and target."""
+    """All targets, by probe and target. ``ran_at`` is when one of them last ran."""
 
     def __init__(self) -> None:
+        self.ran_at: datetime | None = None
         self._rows: dict[Key, Row] = {}
         self._by_probe: dict[str, list[Row]] = {}
+
+    def ran(self, row: Row, result: Result) -> None:
+        """Take the last result of a target."""
+        row.last = result
+        if self.ran_at is None or result.at > self.ran_at:
+            self.ran_at = result.at
 
     def replace(self, plans: Iterable[ProbePlan]) -> None:
         """Take a new set of probes; targets that stay keep what is known of them."""

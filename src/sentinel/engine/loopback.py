@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from sentinel import probes
 from sentinel.engine.prober import Prober
@@ -21,10 +22,7 @@ async def look(prober: Callable[[], Prober]) -> str:
     Raises:
         OSError: not even a listener can be opened.
     """
-    server = await asyncio.start_server(_greet, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        target = f"127.0.0.1:{port}"
+    with _greeter() as target:
         kind = probes.kind("tcp")
         options = kind.options.model_validate({"target": target, "expect": {"receive": "^sentinel lives"}})
         plan = ProbePlan(
@@ -42,8 +40,24 @@ async def look(prober: Callable[[], Prober]) -> str:
     return "" if result.ok or result.reason == "denied" else f"a probe of ourselves fails: {result.detail}"
 
 
-async def _greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+@contextmanager
+def _greeter() -> Iterator[str]:
+    """Greet whoever connects to the address that is given.
+
+    An asyncio server that is closed while it accepts loses the connection's socket: a self-test given up would leak it.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(listener, _greet, listener)
+        try:
+            yield "{}:{}".format(*listener.getsockname())
+        finally:
+            loop.remove_reader(listener)
+
+
+def _greet(listener: socket.socket) -> None:
     with suppress(OSError):
-        writer.write(GREETING)
-        await writer.drain()
-    writer.close()
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(GREETING)  # So short a line finds room in a new connection, and waits for nobody.

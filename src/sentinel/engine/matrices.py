@@ -18,6 +18,7 @@ from sentinel.core.model import Directory, Person, Refused
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.ledger import Ledger
+from sentinel.engine.outbox import apart_row
 from sentinel.store.base import OutboxRow, Store
 
 log = structlog.get_logger(__name__)
@@ -150,18 +151,12 @@ class Matrices:
             if not page.person:
                 continue
             message = f"{SUBJECT}:{matrix.id}/{matrix.version}/{page.person}/{page.channel}"
-            yield OutboxRow(
-                id=message,
-                kind="message",
-                incident="",
-                sequence=0,
-                person=page.person,
-                channel=page.channel,
-                urgency=1,
-                body=self._words.published(message, matrix, directory.people[page.person], directory),
-                created_at=now,
-                due_at=now,
-                give_up_at=now + GIVE_UP_AFTER,
+            yield apart_row(
+                message,
+                page,
+                self._words.published(message, matrix, directory.people[page.person], directory),
+                now,
+                give_up_after=GIVE_UP_AFTER,
             )
 
     def _apply(self) -> None:

@@ -1,19 +1,25 @@
 """What has just changed, for whoever has a page open: names of what changed, never what it is now.
 
-Whoever looks is told at once, and looks for themselves: nothing is queued for a slow reader but a set of names, so that
-a thousand changes between two looks are one (invariant I15).
+Whoever looks is told soon, and looks for themselves: nothing is queued for a slow reader but a set of names, so that
+a thousand changes between two looks are one (invariant I15). How soon depends on how many look: what they look at has
+to be made for each, and all of them together get a share of a core, in a storm too.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 READERS_MAX: Final = 1_000
 TOPICS_MAX: Final = 200  # Of one reader at once; beyond that it is told that anything may have changed.
 ANYTHING: Final = "anything"
+LOOK_S: Final = 0.02  # What it takes to make a page again: the first one, of 10,000 probes and 100 open incidents.
+SHARE: Final = 0.4  # Of a core, that looking again may take.
+GAP_MIN_S: Final = 0.15  # What happens together is told together.
+APART: Final = 0.618034  # The golden section: readers one after another are spread evenly, however many there are.
 
 
 class TooMany(Exception):  # noqa: N818  normal business on a busy day
@@ -21,15 +27,34 @@ class TooMany(Exception):  # noqa: N818  normal business on a busy day
 
 
 class Reader:
-    """One who has a page open."""
+    """One who has a page open, and is told of the topics that it shows; without any, of all.
 
-    def __init__(self) -> None:
+    ``phase`` is between 0 and 1: when in a gap this one looks.
+    """
+
+    def __init__(self, shown: frozenset[str] = frozenset(), phase: float = 0.0) -> None:
+        self.shown = shown
+        self._phase = phase
         self._topics: set[str] = set()
         self._told = asyncio.Event()
-        self.over = False
+        self._ended = asyncio.Event()
+        self._looked_s = float("-inf")
+        self._due_s: float | None = None
+
+    @property
+    def over(self) -> bool:
+        """Tell whether the reader is to go."""
+        return self._ended.is_set()
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Return what changed since the last time."""
+        return frozenset(self._topics)
 
     def tell(self, topic: str) -> None:
         """Note that something changed."""
+        if self.shown and topic not in self.shown and topic != ANYTHING:
+            return
         if len(self._topics) >= TOPICS_MAX:
             self._topics = {ANYTHING}
         self._topics.add(topic)
@@ -37,12 +62,31 @@ class Reader:
 
     def end(self) -> None:
         """Have the reader go: the daemon stops, or they may not look any more."""
-        self.over = True
+        self._ended.set()
         self._told.set()
 
     async def wait(self) -> None:
         """Return when there is something, or when it is over."""
         await self._told.wait()
+
+    async def turn(self, gap_s: float, within_s: float) -> bool:
+        """Wait for this reader's turn, ``within_s`` at most, and return whether it has come.
+
+        Who was told a moment ago waits until the gap is over; who was not, for their place in it.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if self._due_s is None:
+            over_s = self._looked_s + gap_s
+            place_s = now_s + self._phase * gap_s if over_s <= now_s else over_s
+            self._due_s = max(place_s, now_s + GAP_MIN_S)
+        wait_s = self._due_s - now_s
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(wait_s, within_s)):
+                await self._ended.wait()
+        if wait_s > within_s and not self.over:
+            return False
+        self._looked_s, self._due_s = self._due_s, None
+        return True
 
     def take(self) -> list[str]:
         """Return what changed since the last time, in order, and forget it."""
@@ -57,6 +101,8 @@ class News:
 
     def __init__(self) -> None:
         self._readers: set[Reader] = set()
+        self._shown: Counter[str] = Counter()
+        self._came = 0
 
     def __len__(self) -> int:
         """Return how many look."""
@@ -68,21 +114,32 @@ class News:
             for topic in topics:
                 reader.tell(topic)
 
+    def gap_s(self, reader: Reader) -> float:
+        """Return how long a reader waits between two looks, given how many others look at what has changed."""
+        everything = self._shown[ANYTHING]
+        topics = reader.topics
+        looking = len(self) if ANYTHING in topics else everything + max((self._shown[one] for one in topics), default=0)
+        return max(GAP_MIN_S, looking * LOOK_S / SHARE)
+
     @contextmanager
-    def reading(self) -> Iterator[Reader]:
-        """Be told from now on.
+    def reading(self, shown: frozenset[str] = frozenset()) -> Iterator[Reader]:
+        """Be told of some topics from now on; of all when none is named.
 
         Raises:
             TooMany: there are ``READERS_MAX`` readers.
         """
         if len(self._readers) >= READERS_MAX:
             raise TooMany(f"{READERS_MAX} pages are open already")
-        reader = Reader()
+        self._came += 1
+        reader = Reader(shown, self._came * APART % 1)
         self._readers.add(reader)
+        self._shown.update(shown or {ANYTHING})
         try:
             yield reader
         finally:
             self._readers.discard(reader)
+            self._shown.subtract(shown or {ANYTHING})
+            self._shown = +self._shown  # What nobody looks at any more is forgotten.
 
     def close(self) -> None:
         """Have all readers go."""

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sentinel.core.model import Page
 from sentinel.core.state import Incident
 from sentinel.store.base import OutboxRow, Passed, Store
 
@@ -65,5 +66,28 @@ class Outbox:
         """Return an incident as it is on disk."""
         return await self._read(self.store.incident, number)
 
+    async def apart(self, call: Callable[..., T], *arguments: object) -> T:
+        """Make a call that takes long in a thread, so that the loop has its turns meanwhile."""
+        return await self._read(call, *arguments)
+
     async def _read(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.reader, call, *arguments)
+
+
+def apart_row(
+    message: str, page: Page, body: bytes, now: datetime, *, give_up_after: timedelta, urgency: int = 1
+) -> OutboxRow:
+    """Return the row of a message of no incident; with its low urgency it never goes before a page."""
+    return OutboxRow(
+        id=message,
+        kind="message",
+        incident="",
+        sequence=0,
+        person=page.person,
+        channel=page.channel,
+        urgency=urgency,
+        body=body,
+        created_at=now,
+        due_at=now,
+        give_up_at=now + give_up_after,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final
@@ -14,7 +13,8 @@ from sentinel.core.overload import Fact, Limits, Overload, Switched
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.ledger import Ledger
-from sentinel.store.base import OutboxRow, Store, StoreUnavailable
+from sentinel.engine.looking import keep_looking
+from sentinel.store.base import OutboxRow, Store
 
 log = structlog.get_logger(__name__)
 
@@ -63,13 +63,7 @@ class OverloadWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        while True:
-            self.progressed_at = self._clock.monotonic()
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("overload not switched; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+        await keep_looking(self, self._clock, LOOK_EVERY_S, "overload not switched; again soon")
 
     async def look(self) -> None:
         """Switch, if the length of the queue says so.

@@ -24,13 +24,14 @@ def taken_in(draft: Draft, index: Index, command: c.Report, now: datetime) -> In
     """Let a failure join the incident of a service that it depends on, if one explains it; nothing when none does."""
     if not command.plan.depends_on:
         return None
-    cause = depending.cause_of(command, index.concerning(command.plan.depends_on, draft.states))
+    of_each = (filter(depending.explains, index.of(service, draft.states)) for service in command.plan.depends_on)
+    cause = depending.cause_of(command, [found for first in of_each if (found := next(first, None)) is not None])
     return draft.apply(cause, depending.joining(command, cause), now) if cause is not None else None
 
 
 def explain(draft: Draft, index: Index, cause: Incident, now: datetime) -> Incident:
     """Write into both where incidents that were there before are explained by a new one."""
-    for effect in depending.explained_by(cause, index.concerning((cause.service,), draft.states)):
+    for effect in depending.explained_by(cause, index.needing(cause.service, draft.states)):
         draft.apply(effect, c.Note(by="", text=depending.cause_note(cause)), now)
         cause = draft.apply(cause, c.Note(by="", text=depending.effect_note(effect)), now)
     return cause

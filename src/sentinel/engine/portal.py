@@ -22,10 +22,13 @@ import structlog
 
 from sentinel.core.business import OutOfCalendar
 from sentinel.core.model import Language
-from sentinel.core.public import News, Page, Wanted, news_of
+from sentinel.core.model import Page as Reached
+from sentinel.core.public import News, Page, news_of
+from sentinel.core.public_wanted import Wanted
 from sentinel.engine.clock import Clock
 from sentinel.engine.news import ANYTHING, Reader
 from sentinel.engine.news import News as Newsroom
+from sentinel.engine.outbox import apart_row
 from sentinel.engine.subscribers import Subscriber, Subscribers
 from sentinel.store.base import OutboxRow, Store, StoreUnavailable
 
@@ -116,6 +119,10 @@ class Portal:
     def find(self, path: str) -> Wanted | None:
         """Return the page that is at a path, as it is configured now."""
         return next((one for one in self._press.wanted() if one.path == path), None)
+
+    def showing(self, service: str) -> tuple[Wanted, ...]:
+        """Return the pages that show what is written to customers of a service, as they are configured now."""
+        return tuple(one for one in self._press.wanted() if one.messages and service in one.services)
 
     def page(self, name: str) -> Page | None:
         """Return a page as it was last made."""
@@ -253,19 +260,7 @@ class Portal:
 
     def _row(self, message: str, body: bytes, channel: str) -> OutboxRow:
         now = self._clock.now()
-        return OutboxRow(
-            id=message,
-            kind="message",
-            incident="",
-            sequence=0,
-            person="",
-            channel=channel,
-            urgency=0,  # News never go before a page.
-            body=body,
-            created_at=now,
-            due_at=now,
-            give_up_at=now + GIVE_UP_AFTER,
-        )
+        return apart_row(message, Reached("", channel), body, now, give_up_after=GIVE_UP_AFTER, urgency=0)
 
     async def _owe(self, rows: Sequence[OutboxRow]) -> int:
         loop, count = asyncio.get_running_loop(), 0

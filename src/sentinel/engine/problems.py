@@ -25,7 +25,9 @@ from sentinel.core.state import Incident
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk, Unknown
 from sentinel.engine.ledger import Ledger
-from sentinel.store.base import OutboxRow, StoreUnavailable
+from sentinel.engine.looking import keep_looking
+from sentinel.engine.outbox import apart_row
+from sentinel.store.base import OutboxRow
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,7 @@ class Problems:
 
     def __init__(self, ledger: Ledger[ProblemFact], desk: Desk, clock: Clock, words: ProblemWords) -> None:
         self._ledger = ledger
+        self.changed: Callable[[], None] = lambda: None
         self._desk = desk
         self._clock = clock
         self.words = words
@@ -71,13 +74,7 @@ class Problems:
 
     async def run(self) -> None:
         """Link what comes again, and say what is due of actions, until cancelled."""
-        while True:
-            self.progressed_at = self._clock.monotonic()
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("problems not written; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+        await keep_looking(self, self._clock, LOOK_EVERY_S, "problems not written; again soon")
 
     # What can be asked ----------------------------------------------------------------------------------------------
 
@@ -120,6 +117,7 @@ class Problems:
                 raise Refused(f"The problem of {number} was {state.problem} already.")
             name = await self._ledger.add(lambda streams: self._accepted(streams, state, by, why))
             self._refold({name: self._ledger.streams[name]})
+            self.changed()
             return await self._desk.order(number, c.JudgeProblem(by=by, accept=True, why=why, number=name))
 
     def _accepted(
@@ -270,18 +268,8 @@ class Problems:
 
     def _row(self, news: ActionNews, record: ProblemRecord, action: Action, page: Page, now: datetime) -> OutboxRow:
         message = f"{SUBJECT}:{record.number}/{action.id}/{news}/{page.person}/{page.channel}"
-        return OutboxRow(
-            id=message,
-            kind="message",
-            incident="",
-            sequence=0,
-            person=page.person,
-            channel=page.channel,
-            urgency=1,
-            body=self.words.action(message, news, record, action, now),
-            created_at=now,
-            due_at=now,
-            give_up_at=now + GIVE_UP_AFTER,
+        return apart_row(
+            message, page, self.words.action(message, news, record, action, now), now, give_up_after=GIVE_UP_AFTER
         )
 
     # How it is done -------------------------------------------------------------------------------------------------
@@ -299,6 +287,7 @@ class Problems:
 
         await self._ledger.add(decided)
         self._refold({number: self._ledger.streams[number]})
+        self.changed()
         return self._records[number]
 
     def _refold(self, streams: Streams) -> None:

@@ -71,12 +71,12 @@ class Recorder:
             except msgspec.DecodeError as error:  # Its next run says anew how it is.
                 log.warning("state not readable", probe=state.probe, target=state.target, why=str(error))
                 continue
-            row.last = state.last
+            live.ran(row, state.last)
             row.kept = _standing(row, state.last)
         for sample in newest:
             row = live.row(sample.probe, sample.target)
             if row is not None and row.last is not None and row.last.at < sample.at:
-                _go_on(row, row.last, sample)
+                _go_on(live, row, row.last, sample)
 
     def add(self, row: Row, result: Result) -> None:
         """Take a result."""
@@ -172,10 +172,10 @@ def _standing(row: Row, result: Result) -> int:
     return hash((track.failing, track.since, track.streak, track.streak_since, result.ok, result.reason, result.detail))
 
 
-def _go_on(row: Row, last: Result, sample: Sample) -> None:
+def _go_on(live: Live, row: Row, last: Result, sample: Sample) -> None:
     """Take over what a run after the last change of state says; what it measured is not known any more."""
     if sample.ok != last.ok:  # Its state was not written with it: its next run says anew how it is.
         return
-    row.last = replace(last, at=sample.at, duration_s=sample.duration_s, value=None, suspect=False, doubt="")
+    live.ran(row, replace(last, at=sample.at, duration_s=sample.duration_s, value=None, suspect=False, doubt=""))
     if sample.ok and not row.track.failing:
         row.track = replace(row.track, last_good_at=sample.at)

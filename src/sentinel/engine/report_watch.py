@@ -20,7 +20,9 @@ from sentinel.core.hearing import by_mail
 from sentinel.core.model import Directory, Page
 from sentinel.core.occasions import Every
 from sentinel.engine.clock import Clock
-from sentinel.store.base import OutboxRow, Store, StoreUnavailable
+from sentinel.engine.looking import keep_looking
+from sentinel.engine.outbox import apart_row
+from sentinel.store.base import OutboxRow, Store
 
 log = structlog.get_logger(__name__)
 
@@ -86,13 +88,7 @@ class ReportWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        while True:
-            self.progressed_at = self._clock.monotonic()
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("reports not sent; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+        await keep_looking(self, self._clock, LOOK_EVERY_S, "reports not sent; again soon")
 
     async def look(self) -> None:
         """Send what is due now.
@@ -131,16 +127,4 @@ class ReportWatch:
 
 
 def _row(message: str, page: Page, body: bytes, now: datetime) -> OutboxRow:
-    return OutboxRow(
-        id=message,
-        kind="message",
-        incident="",
-        sequence=0,
-        person=page.person,
-        channel=page.channel,
-        urgency=0,  # A report never goes before a page.
-        body=body,
-        created_at=now,
-        due_at=now,
-        give_up_at=now + GIVE_UP_AFTER,
-    )
+    return apart_row(message, page, body, now, give_up_after=GIVE_UP_AFTER, urgency=0)

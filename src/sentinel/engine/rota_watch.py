@@ -21,8 +21,10 @@ from sentinel.core.oncall import Coming, Unfilled
 from sentinel.core.rota import Rota
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
+from sentinel.engine.looking import keep_looking
+from sentinel.engine.outbox import apart_row
 from sentinel.engine.rotas import Rotas
-from sentinel.store.base import OutboxRow, Store, StoreUnavailable
+from sentinel.store.base import OutboxRow, Store
 
 log = structlog.get_logger(__name__)
 
@@ -70,13 +72,7 @@ class RotaWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        while True:
-            self.progressed_at = self._clock.monotonic()
-            try:
-                await self.look()
-            except StoreUnavailable as error:
-                log.warning("rotas not said; again soon", why=str(error))
-            await asyncio.sleep(LOOK_EVERY_S)
+        await keep_looking(self, self._clock, LOOK_EVERY_S, "rotas not said; again soon")
 
     async def look(self) -> None:
         """Say what there is to say now.
@@ -143,19 +139,7 @@ class RotaWatch:
             yield self._row(message, page, self.words.handover(message, rota, coming, now), now)
 
     def _row(self, message: str, page: Page, body: bytes, now: datetime) -> OutboxRow:
-        return OutboxRow(
-            id=message,
-            kind="message",
-            incident="",
-            sequence=0,
-            person=page.person,
-            channel=page.channel,
-            urgency=1,
-            body=body,
-            created_at=now,
-            due_at=now,
-            give_up_at=now + GIVE_UP_AFTER,
-        )
+        return apart_row(message, page, body, now, give_up_after=GIVE_UP_AFTER)
 
     # Metrics ----------------------------------------------------------------------------------------------------
 

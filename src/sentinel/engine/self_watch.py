@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -21,6 +20,7 @@ from sentinel.core.state import Incident
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.isolation import watchers_only
+from sentinel.engine.looking import woken
 from sentinel.metrics import Sample
 from sentinel.store.base import StoreUnavailable
 
@@ -130,9 +130,7 @@ class SelfWatch:
             except StoreUnavailable as error:
                 log.warning("self-alert not written; again soon", why=str(error))
             self._wake.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._wake.wait()
+            await woken(self._wake, LOOK_EVERY_S)
 
     def wake(self) -> None:
         """Look soon."""

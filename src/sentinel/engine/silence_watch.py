@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 from sentinel.core.matching import Silence
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
+from sentinel.engine.looking import woken
 from sentinel.store.base import Store, StoreUnavailable
 
 log = structlog.get_logger(__name__)
@@ -56,9 +56,7 @@ class SilenceWatch:
             self.progressed_at = self._clock.monotonic()
             self._wake.clear()
             await self.begin()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._wake.wait()
+            await woken(self._wake, LOOK_EVERY_S)
 
     async def begin(self) -> None:
         """Look once; what cannot be written is written at the next look."""

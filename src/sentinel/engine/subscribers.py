@@ -10,12 +10,14 @@ import base64
 import hmac
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
+import structlog
 from msgspec.structs import replace
 
 from sentinel.core.model import Language
@@ -23,12 +25,17 @@ from sentinel.engine.clock import Clock
 from sentinel.store.base import Store
 from sentinel.store.plain_rows import Record
 
+log = structlog.get_logger(__name__)
+
 SUBJECT: Final = "subscriber"
 CONFIRM_WITHIN: Final = timedelta(hours=24)
 ASK_AGAIN_AFTER: Final = timedelta(hours=1)  # One address gets no more mails that ask than that.
 SUBSCRIBERS_MAX: Final = 20_000
 WAITING_MAX: Final = 1_000
 ADDRESS_MAX_CHARS: Final = 254
+BOUNCES_MAX: Final = 3  # So many in a row end a subscription.
+SUSPENDED_FOR: Final = timedelta(days=1)  # After each: a mailbox that is full for an hour costs nobody their news.
+BOUNCES_FORGOTTEN_AFTER: Final = timedelta(days=30)
 ID_BYTES: Final = 8
 MAC_BYTES: Final = 16
 ADDRESS: Final = re.compile(
@@ -36,10 +43,15 @@ ADDRESS: Final = re.compile(
 )
 
 Purpose = Literal["confirm", "unsubscribe"]
+Standing = Literal["confirmed", "suspended", "waiting"]
+STANDINGS: Final[tuple[Standing, ...]] = ("confirmed", "suspended", "waiting")
 
 
-class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who asked for mails of a page; without ``confirmed_at`` they get none."""
+class Subscriber(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody who asked for mails of a page; without ``confirmed_at`` they get none.
+
+    ``bounces`` counts mails to them that came back, the last one at ``bounced_at``.
+    """
 
     id: str
     page: str
@@ -47,6 +59,15 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
     language: Language
     asked_at: datetime
     confirmed_at: datetime | None = None
+    bounces: int = 0
+    bounced_at: datetime | None = None
+
+    def standing(self, now: datetime) -> Standing:
+        """Return whether they get mails: not before they have confirmed, nor for a day after one came back."""
+        if self.confirmed_at is None:
+            return "waiting"
+        late = self.bounced_at is not None and now - self.bounced_at < SUSPENDED_FOR
+        return "suspended" if late else "confirmed"
 
     def __repr__(self) -> str:  # An address must not get into a log by chance.
         return f"Subscriber({self.id})"
@@ -79,8 +100,14 @@ class Subscribers:
         self._all = {record.name: _decoder.decode(record.body) for record in records}
 
     def of(self, page: str) -> list[Subscriber]:
-        """Return those of a page who have confirmed."""
-        return [one for one in self._all.values() if one.page == page and one.confirmed_at is not None]
+        """Return those of a page who have confirmed, and to whom no mail came back lately."""
+        now = self._clock.now()
+        return [one for one in self._all.values() if one.page == page and one.standing(now) == "confirmed"]
+
+    def count(self) -> Counter[tuple[str, Standing]]:
+        """Return how many each page has: who get its news, who do not because a mail came back, who have to confirm."""
+        now = self._clock.now()
+        return Counter((one.page, one.standing(now)) for one in self._all.values())
 
     def get(self, name: str) -> Subscriber | None:
         """Return one, if they are still there."""
@@ -130,6 +157,26 @@ class Subscribers:
         found = self._all.get(name)
         if found is not None:
             await self._keep((), [found])
+
+    async def bounced(self, name: str) -> None:
+        """Take the news that a mail to somebody came back: they get nothing for a day, and the third in a row ends it.
+
+        An address that was never confirmed is forgotten at once: somebody has misspelt it, or it is none.
+
+        Raises:
+            StoreUnavailable: it is not on disk.
+        """
+        found, now = self._all.get(name), self._clock.now()
+        if found is None or found.standing(now) == "suspended":
+            return  # What left before the first one came back says nothing new.
+        old = found.bounced_at is None or now - found.bounced_at > BOUNCES_FORGOTTEN_AFTER
+        bounces = 1 if old else found.bounces + 1
+        if found.confirmed_at is None or bounces >= BOUNCES_MAX:
+            log.warning("subscription ended: its mails come back", page=found.page, subscriber=name, bounces=bounces)
+            await self._keep((), [found])
+            return
+        log.info("subscription suspended: a mail came back", page=found.page, subscriber=name, bounces=bounces)
+        await self._keep([replace(found, bounces=bounces, bounced_at=now)], ())
 
     async def tidy(self, now: datetime) -> None:
         """Forget those who did not confirm in time.

@@ -8,6 +8,7 @@ did there a moment ago would be undone (rules DSP-2 and DSP-6).
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from sentinel.core.model import Refused
 from sentinel.core.state import Incident
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
+from sentinel.engine.looking import woken
 from sentinel.engine.tries import TRY_LIMIT_S, Telemetry
 from sentinel.store.base import Store, StoreUnavailable
 from sentinel.tickets.base import Ticket, TicketBackend, TicketChange, TicketHearing, TicketReference
@@ -134,10 +136,8 @@ class TicketWatch:
                 self.progressed_at = self._clock.monotonic()
                 self._wake.clear()
                 self._begin_due()
-                wait_s = min((turn.due_at for turn in self._turns.values()), default=0.0) - self._clock.monotonic()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(min(LOOK_EVERY_S, max(LOOK_MIN_S, wait_s))):
-                        await self._wake.wait()
+                wait_s = min((turn.due_at for turn in self._turns.values()), default=math.inf) - self._clock.monotonic()
+                await woken(self._wake, min(LOOK_EVERY_S, max(LOOK_MIN_S, wait_s)))
         finally:
             for task in self._visits.values():
                 task.cancel()

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from sentinel.intake import json_text
 from sentinel.messages.clean import one_line
 from sentinel.web.problem import Problem
 
@@ -119,8 +120,7 @@ def decoded(content: bytes, name: str) -> Any:
         Invalid: it is none.
     """
     try:
-        # No lone surrogate passes UTF-8, none written as an escape passes msgspec.
-        return msgspec.json.decode(content)
+        return json_text.decode(content)
     except (ValueError, RecursionError) as error:
         raise Invalid(400, f'parsing {name} body from "" failed, because {error}') from error
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any, Final
 
-import msgspec
 import structlog
 from aiohttp import web
 
 from sentinel.core.alerts import Alert, fingerprint
 from sentinel.core.model import Priority
 from sentinel.engine.alerts import TooMany
+from sentinel.intake import json_text
 from sentinel.intake.alertmanager import keep
 from sentinel.intake.answers import read_bounded
 from sentinel.messages.clean import one_line, shorten
@@ -86,7 +86,7 @@ def read(content: str) -> dict[str, Any] | None:
         Problem: it is none.
     """
     try:
-        body = msgspec.json.decode(_STRING.sub(_escaped, content))
+        body = json_text.decode(_STRING.sub(_escaped, content).encode())
     except (ValueError, RecursionError) as error:
         if re.search(r":\s*" + _UNFILLED.pattern, content):  # One that stands without quotes is no JSON.
             return None

@@ -14,6 +14,7 @@ from sentinel.core.alerts import Alert, fingerprint
 from sentinel.core.json_paths import Unreadable
 from sentinel.core.mapping import BodyMapping, Said
 from sentinel.engine.alerts import TooMany
+from sentinel.intake import json_text
 from sentinel.intake.alertmanager import alerts_of, keep
 from sentinel.intake.answers import read_bounded
 from sentinel.intake.proven import once
@@ -86,8 +87,7 @@ def decode(content: bytes) -> Any:
         ValueError: it is none, or nested without measure.
     """
     try:
-        # No lone surrogate passes UTF-8, none written as an escape passes msgspec.
-        return msgspec.json.decode(content)
+        return json_text.decode(content)
     except RecursionError as error:
         raise ValueError("the body is nested too deep") from error
     except ValueError as error:

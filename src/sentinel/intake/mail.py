@@ -6,7 +6,6 @@ proof that stood in our own mail, in its Message-ID or its link, or must be vouc
 
 from __future__ import annotations
 
-import hmac
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sentinel.core.model import Directory
 from sentinel.intake.answering import Answering
 from sentinel.intake.mail_message import Mail, Unreadable, read
 from sentinel.intake.receipts import Receipts
+from sentinel.intake.returned import Returned
 from sentinel.intake.said import Said
 from sentinel.messages import links
 from sentinel.messages.links import Links
@@ -31,6 +31,7 @@ CHANNEL: Final = "mail"  # What it is counted under: no channel of ours takes ma
 ROWS_MAX: Final = 500
 CODES_MAX: Final = 10
 REFERENCES_MAX: Final = 20
+RETURNERS: Final = frozenset({"mailer-daemon", "postmaster"})
 AUTHENTIC: Final = re.compile(r"\b(dmarc|dkim|spf)\s*=\s*pass\b([^;]*)", re.IGNORECASE)
 DOMAIN: Final = re.compile(r"(?:header\.(?:d|i|from)|smtp\.mailfrom)\s*=\s*(?:[^\s;@]*@)?([A-Za-z0-9.-]+)")
 
@@ -62,9 +63,10 @@ class Proofs:
 class MailDoor:
     """Takes mails. ``vouched_by`` is the mail server whose word about a sender counts; without one nobody's does."""
 
-    def __init__(self, answering: Answering, receipts: Receipts, store: Store, read: Read) -> None:
+    def __init__(self, answering: Answering, receipts: Receipts, returned: Returned, store: Store, read: Read) -> None:
         self._answering = answering
         self._receipts = receipts
+        self._returned = returned
         self._store = store
         self._read = read
         self.directory: Callable[[], Directory] = lambda: Directory(people={}, groups={}, channels={})
@@ -84,10 +86,12 @@ class MailDoor:
             log.warning("mail not readable", why=str(error))
             self._answering.counted(CHANNEL, "unknown")
             return "unreadable"
-        if self.canary is not None and await self.canary(f"{mail.subject}\n{mail.whole}"):
-            return "ignored"
         if mail.failure is not None:
             await self._lost(mail)
+            return "ignored"
+        # Some servers send back what did not arrive with its text: a canary that they quote has not come back.
+        returned = mail.sender.partition("@")[0] in RETURNERS
+        if not returned and self.canary is not None and await self.canary(f"{mail.subject}\n{mail.whole}"):
             return "ignored"
         if mail.automatic:
             self._answering.ignored(CHANNEL, "automatic")
@@ -146,9 +150,9 @@ class MailDoor:
             return Thread()
         number = f"INC-{int(ours['ordinal'])}"
         rows: list[OutboxRow] = await self._read(self._store.messages, limit=ROWS_MAX, incident=number)
+        name, _, proof = local.casefold().rpartition(".")
         for row in rows:
-            proof = proofs.links.proof(row.id)
-            if hmac.compare_digest(f"{local_part(row.id)}.{proof}".encode(), local.casefold().encode()):
+            if local_part(row.id) == name and proofs.links.proves(row.id, proof, row.created_at):
                 return Thread(number, row.person, bool(row.person), row)
         return Thread(number) if rows else Thread()
 
@@ -159,19 +163,29 @@ class MailDoor:
             return Thread()
         timeline = await self._read(self._store.timeline, told.number)
         if told.sequence <= len(timeline):
-            for page in e.pages_of(timeline[told.sequence - 1].event):
-                if proofs.links.is_for(told, page):
+            event = timeline[told.sequence - 1].event
+            for page in e.pages_of(event):
+                if proofs.links.is_for(told, page, event.at):
                     return Thread(told.number, page.person, True)
         return Thread()
 
     async def _lost(self, mail: Mail) -> None:
         """Take the news that a mail of ours did not arrive; it must name one, with its proof."""
         assert mail.failure is not None, "the caller has looked"
-        thread = await self._referred(mail.failure.original)
-        if thread.row is None:
+        original, why = mail.failure.original, mail.failure.why
+        thread = await self._referred(original)
+        if thread.row is not None:
+            await self._receipts.lost(thread.row, why)
+        elif not await self._others(original, why):
             self._answering.ignored(CHANNEL, "forged")
-            return
-        await self._receipts.lost(thread.row, mail.failure.why)
+
+    async def _others(self, original: str, why: str) -> bool:
+        """Take the news that a mail of no incident did not arrive; tell whether it was ours."""
+        proofs = self.proofs()
+        local, _, host = original.partition("@")
+        if proofs is None or host.casefold() != proofs.hostname.casefold():
+            return False
+        return await self._returned.take(local, why, proofs.links, self.directory())
 
 
 def is_vouched(mail: Mail, server: str) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from sentinel.core.alerts import Alert, fingerprint
 from sentinel.core.mapping import moment
+from sentinel.intake import json_text
 from sentinel.messages.clean import clean, one_line, shorten
 
 # It is over when somebody says so; a trigger is not said again while it lasts.
@@ -69,7 +70,7 @@ def body_of(content: bytes) -> dict[str, Any]:
         Invalid: it is no JSON object.
     """
     try:
-        body = msgspec.json.decode(content)
+        body = json_text.decode(content)
     except (ValueError, RecursionError) as error:
         raise Invalid(f"The body is no JSON: {one_line(str(error), VALUE_MAX_CHARS)}") from error
     if not isinstance(body, dict):

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import structlog
 
 from sentinel.core import bounces, carried
-from sentinel.core.model import Refused
+from sentinel.core.model import Page, Refused
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.store.base import MessageState, OutboxRow, Settlement, Sought, Store
@@ -22,6 +22,7 @@ ROWS_MAX: Final = 200  # the messages of one digest
 LOOKS: Final = 3  # A gateway may be quicker with its receipt than we are with writing that it took the message.
 LOOK_AGAIN_S: Final = 1.0
 WHY_MAX_CHARS: Final = 200
+TOGETHER_MAX: Final = 50  # Messages of a digest that came back that are written in one go.
 
 Read = Callable[..., Awaitable[Any]]
 
@@ -29,6 +30,7 @@ Read = Callable[..., Awaitable[Any]]
 class Receipts:
     """Takes what carriers say of messages that they took. ``counted`` is told of each: its channel, what came of it.
 
+    ``reported`` is told the channel, the provider that carried it, and what came of it, once for a digest.
     ``stands_in_for`` says of which channels one's carrier is a provider, and ``arrived`` is told of the id of each that
     reached somebody.
     """
@@ -39,7 +41,8 @@ class Receipts:
         self._read = read
         self._clock = clock
         self.counted: Callable[[str, Literal["delivered", "failed"]], None] = lambda *_: None
-        self.bounced: Callable[[OutboxRow, str], Awaitable[None]] | None = None
+        self.reported: Callable[[str, str, str], None] = lambda *_: None
+        self.bounced: Callable[[Page, str, str], Awaitable[None]] | None = None
         self.stands_in_for: Callable[[str], Sequence[str]] = lambda _channel: ()
         self.arrived: Callable[[str], Awaitable[None]] | None = None
 
@@ -60,6 +63,8 @@ class Receipts:
         else:
             log.info("receipt of no message", channel=channel)
             return 0
+        if any(row.state == "done" for row in rows):
+            self.reported(rows[0].channel, carried.provider_of(rows[0].reference), state)
         for row in rows:
             if row.state == "done":  # What has arrived stays so, whatever else is said.
                 await self._move(row, state, why[:WHY_MAX_CHARS])
@@ -84,9 +89,26 @@ class Receipts:
             StoreUnavailable: it is not on disk.
         """
         if row.state == "done":
-            if self.bounced is not None:
-                await self.bounced(row, why[:WHY_MAX_CHARS])
+            await self._lower(Page(row.person, row.channel), row.id, why)
             await self._move(row, "failed", why[:WHY_MAX_CHARS])
+
+    async def lost_digest(self, page: Page, digest: str, rows: Sequence[OutboxRow], why: str) -> None:
+        """Write down that a digest did not arrive: its address is lowered, each message in it goes the next way.
+
+        ``rows`` are the messages that it held, as far as they are still there.
+
+        Raises:
+            StoreUnavailable: not all of it is on disk; said again, it goes on.
+        """
+        await self._lower(page, digest, why)
+        lost = [row for row in rows if row.state == "done"]
+        for place in range(0, len(lost), TOGETHER_MAX):
+            moved = (self._move(row, "failed", why[:WHY_MAX_CHARS]) for row in lost[place : place + TOGETHER_MAX])
+            await asyncio.gather(*moved)
+
+    async def _lower(self, page: Page, message: str, why: str) -> None:
+        if self.bounced is not None:
+            await self.bounced(page, message, why[:WHY_MAX_CHARS])
 
     async def _move(self, row: OutboxRow, state: Literal["delivered", "failed"], why: str) -> None:
         if state == "delivered":

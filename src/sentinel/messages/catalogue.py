@@ -47,6 +47,10 @@ class Voice:
         """Return how something with an id is called in a table; empty when the catalogue does not know it."""
         return str(_read(self.language)[table].get(key, ""))
 
+    def own(self, text: str) -> str:
+        """Return what Sentinel itself gave as a reason, in the reader's language; what people wrote stays as it is."""
+        return self.named("own", text) or text
+
     def kind(self, kind: str, key: str, /, **values: object) -> str:
         """Return a sentence about one kind of notice, empty when that kind has none."""
         catalogue = _read(self.language)

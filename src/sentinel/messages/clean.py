@@ -31,9 +31,11 @@ def clean(text: str, max_chars: int) -> str:
 
     Each is replaced by U+FFFD, so that a reader sees that something was there (threats T17 and T35).
     """
+    if len(text) <= max_chars and text.isprintable():  # Nearly all texts are plain, and a page has thousands of them.
+        return text.strip()
     text = text[: 2 * max_chars]
     lines = text.split("\n")
-    if not (text.isascii() and all(map(str.isprintable, lines))):  # Nearly all texts are plain.
+    if not all(map(str.isprintable, lines)):
         lines = "".join(map(_harmless, text.replace("\r\n", "\n"))).split("\n")
     return shorten("\n".join(line.rstrip() for line in lines).strip(), max_chars)
 

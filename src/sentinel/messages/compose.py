@@ -18,7 +18,7 @@ from sentinel.messages.wording import NAME_MAX_CHARS, OF_ACTIONS, OF_CHANGES, TE
 # What may be the first mail of an incident that this person gets: its subject does not begin with "Re:".
 BEGINNINGS: Final = frozenset(
     {"opened", "escalated", "called", "at_risk", "overdue", "unresolved"}
-    | {"exhausted", "unanswered", "handover", "matrix", "receipt", "report", "test"}
+    | {"exhausted", "unanswered", "handover", "matrix", "receipt", "report", "silence", "test"}
 )
 
 

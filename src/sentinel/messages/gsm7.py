@@ -30,6 +30,9 @@ FOLDED: Final = {
     "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "þ": "th", "ı": "i", "©": "(c)", "®": "(r)",
     "✓": "OK", "✗": "KO",
 }  # fmt: skip
+_EXTENDED = re.compile(f"[{re.escape(''.join(sorted(EXTENSION)))}]")
+# Most texts can be written as they are, but for their blanks.
+_KNOWN = re.compile(f"[{re.escape(''.join(sorted(BASIC | EXTENSION)))}]*")
 _QUOTES = re.compile(r"«[\s\u00a0\u202f]*|[\s\u00a0\u202f]*»")
 
 
@@ -49,6 +52,8 @@ def _fold_one(character: str) -> str:
 
 def fold(text: str) -> str:
     """Return the nearest text that GSM-7 can write, on one line; what it has nothing for becomes ``?``."""
+    if _KNOWN.fullmatch(text):
+        return " ".join(text.split())
     composed = unicodedata.normalize("NFC", _QUOTES.sub('"', text))
     known = (_fold_one(character) if character not in "\r\n" else " " for character in composed)
     # A family emoji is several characters, and one question mark is enough; those people wrote are kept.
@@ -60,7 +65,7 @@ def fold(text: str) -> str:
 
 def septets(text: str) -> int:
     """Count the septets of folded text."""
-    return len(text) + sum(character in EXTENSION for character in text)
+    return len(text) + len(_EXTENDED.findall(text))
 
 
 def cut(text: str, max_septets: int) -> str:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from sentinel.messages.wording import Wording
+from sentinel.messages.wording import CRISIS_OVER, Wording
 
 COLOURS: Final = {"P1": ("#a4131d", "#ff8f8f"), "P2": ("#8a4b00", "#ffb86b"), "over": ("#17663a", "#7fd8a4")}
 CALM: Final = ("#1f4e8c", "#9cc4ff")
+DASH: Final = "- "
+HEADING_MAX_CHARS: Final = 60
+
+
+class Block(NamedTuple):
+    """A piece of what somebody wrote: a ``heading``, a ``list`` with its items, or a ``paragraph``."""
+
+    shape: str
+    lines: tuple[str, ...]
 
 
 @cache
@@ -27,7 +37,22 @@ def _template() -> Template:
 
 def render(**blanks: Any) -> str:
     """Fill in the page that every mail is: no image, no script, nothing fetched; readable in light and dark."""
-    return _template().render(**blanks)
+    return _template().render(**blanks, blocks=blocks(blanks["paragraphs"]))
+
+
+def blocks(lines: Iterable[str]) -> list[Block]:
+    """Return lines as what they mean: those that begin with a dash are a list, and the one above them its heading."""
+    found: list[Block] = []
+    for line in lines:
+        if not line.startswith(DASH):
+            found.append(Block("paragraph", (line,)))
+        elif found and found[-1].shape == "list":
+            found[-1] = Block("list", (*found[-1].lines, line.removeprefix(DASH)))
+        else:
+            if found and found[-1].shape == "paragraph" and len(found[-1].lines[0]) <= HEADING_MAX_CHARS:
+                found[-1] = Block("heading", found[-1].lines)
+            found.append(Block("list", (line.removeprefix(DASH),)))
+    return found
 
 
 def subject(wording: Wording) -> str:
@@ -60,7 +85,7 @@ def text(wording: Wording, site: str) -> str:
 def html(wording: Wording, site: str) -> str:
     """Return the HTML part: no image, no script, nothing fetched; readable in light and dark."""
     notice = wording.notice
-    tone = "over" if notice.kind in {"recovered", "closed"} else notice.priority or ""
+    tone = "over" if notice.kind in {"recovered", "closed", *CRISIS_OVER} else notice.priority or ""
     light, dark = COLOURS.get(tone, CALM)
     action, page = wording.action() or wording.call(), wording.page()
     return render(

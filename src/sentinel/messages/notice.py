@@ -92,6 +92,7 @@ NoticeKind = Literal[
     "action_reminded",
     "action_late",
     "test",
+    "silence",
 ]
 
 
@@ -123,8 +124,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     ``subject`` is what a message of a crisis is about: a step, a trigger, a change, by its id, ``subject_name`` its own
     title if it has one; ``status`` is what a status message says, ``call_url`` leads to the call of an open crisis.
     ``acknowledge_by``, ``workaround_by`` and ``resolve_by`` are targets, when there are any. A ``test`` and a
-    ``handover`` need no incident; a ``handover`` lasts from ``since`` to ``until``. A ``report`` has its figures in
-    ``text``, and all of it in ``attachments``.
+    ``handover`` need no incident; a ``handover`` and a ``silence`` last from ``since`` to ``until``. A ``report`` has
+    its figures in ``text``, and all of it in ``attachments``.
     """
 
     id: str

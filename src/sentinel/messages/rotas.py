@@ -20,6 +20,7 @@ class RotaWords:
     """Speaks of rotas."""
 
     language: Language
+    url: str = ""  # of the pages; empty when there is none
 
     def unfilled(self, rota: Rota, unfilled: Unfilled) -> tuple[str, str]:
         """Return the title of the incident, and what to do about it."""
@@ -32,6 +33,12 @@ class RotaWords:
     def handover(self, message: str, rota: Rota, coming: Coming, now: datetime) -> bytes:
         """Return the body of the message that says to somebody that they come on call."""
         notice = Notice(
-            id=message, kind="handover", at=now, title=rota.name, since=coming.starts_at, until=coming.ends_at
+            id=message,
+            kind="handover",
+            at=now,
+            title=rota.name,
+            since=coming.starts_at,
+            until=coming.ends_at,
+            incident_url=self.url and f"{self.url}/oncall",
         )
         return msgspec.json.encode(notice)

@@ -22,8 +22,14 @@ def write(wording: Wording) -> str:
 
     A link is whole or absent: one too long for what the head leaves is left out.
     """
-    address = wording.action() or wording.call() or wording.page()
     detail = wording.detail[:DETAIL_MAX_CHARS] if wording.asking else ""
+    text = _fitted(wording, detail)
+    # Without room for the detail its brackets go, too, and with them the stop of the sentence that they end.
+    return text if not detail or f"{_head(wording)} (" in text else _fitted(wording, "")
+
+
+def _fitted(wording: Wording, detail: str) -> str:
+    address = wording.action() or wording.call() or wording.page()
     parts = [
         Part(_head(wording) + ("" if detail else ".")),
         Part(detail, gives=4, around=("(", ").")),

@@ -34,6 +34,8 @@ ASKING: Final = frozenset(
 ABOUT_TRIGGERS: Final = frozenset({"crisis_proposed", "crisis_opened"})
 # Who is with the customer needs no instructions of the provider's.
 FOR_CUSTOMERS: Final = frozenset({"receipt"})
+# Nobody joins the call of a crisis that is over.
+CRISIS_OVER: Final = frozenset({"crisis_closed"})
 # What is said after an incident: of the report on it, and of actions.
 OF_REPORTS: Final = frozenset({"review_due", "review_reminded", "review_overdue", "review_final"})
 OF_ACTIONS: Final = frozenset({"action_added", "action_done", "action_reminded", "action_late"})
@@ -107,11 +109,10 @@ class Wording:
         """What somebody wrote; nothing when the first sentence says it already."""
         if self.notice.status is not None and not self.notice.text:
             return clean(draft(self.notice.status, self.voice, self.notice.at), TEXT_MAX_CHARS)
-        return (
-            ""
-            if self.notice.kind in {"merged", "absorbed", "change_linked"}
-            else clean(self.notice.text, TEXT_MAX_CHARS)
-        )
+        if self.notice.kind in {"merged", "absorbed", "change_linked"}:
+            return ""
+        text = self.voice.own(self.notice.text) if self.notice.kind == "closed" else self.notice.text
+        return clean(text, TEXT_MAX_CHARS)
 
     @property
     def subject(self) -> str:
@@ -132,7 +133,7 @@ class Wording:
         since = notice.since or notice.opened_at or notice.at
         if notice.kind in OF_CHANGES:
             return self.voice.span(since, notice.until or notice.at, notice.at)
-        if notice.kind in {"recovered", "handover"}:
+        if notice.kind in {"recovered", "handover", "silence"}:
             until = notice.until or notice.at
             return f"{say('from', since, until)} {say('to', until, since)}"
         return say("since", since, notice.at)
@@ -191,7 +192,8 @@ class Wording:
     def page(self) -> Fact | None:
         """Return the link to the incident."""
         address = link(self.notice.incident_url)
-        key = "see_changes" if self.notice.kind in OF_CHANGES else "see_incident"
+        key = {"silence": "see_silences", "handover": "see_oncall"}.get(self.notice.kind, "see_incident")
+        key = "see_changes" if self.notice.kind in OF_CHANGES else key
         key = (
             "see_report" if self.notice.kind in OF_REPORTS else "see_actions" if self.notice.kind in OF_ACTIONS else key
         )
@@ -199,13 +201,13 @@ class Wording:
 
     def call(self) -> Fact | None:
         """Return the link to the call of an open crisis."""
-        address = link(self.notice.call_url)
+        address = "" if self.notice.kind in CRISIS_OVER else link(self.notice.call_url)
         return Fact(self.voice.word("join_call"), address, address) if address else None
 
     def facts(self) -> list[Fact]:
         """Return the table of facts, without the rows that are not known."""
         notice, voice = self.notice, self.voice
-        if notice.kind in {"test", "handover", "matrix", "report", *OF_CHANGES, *OF_ACTIONS}:
+        if notice.kind in {"test", "handover", "matrix", "report", "silence", *OF_CHANGES, *OF_ACTIONS}:
             return []
         rows = [("detail", self.detail), *self._known(), ("service", self.service)]
         request = notice.category == "request"

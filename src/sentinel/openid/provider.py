@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -72,10 +73,10 @@ class Provider:
         """Read what the provider publishes, and its keys.
 
         Raises:
-            Unavailable: it does not answer, or with something else.
+            Unavailable: it does not answer, or with something else, or with no key that is taken.
         """
-        await self._published()
-        await self._read_keys()
+        if not tokens.any_usable(await self._read_keys()):
+            raise Unavailable("none of the keys it publishes is taken: RSA of 2048 bits and more, P-256, Ed25519")
 
     async def address(self, started: Started) -> str:
         """Return where a browser is sent to sign in.
@@ -159,6 +160,8 @@ class Provider:
         now_s = asyncio.get_running_loop().time()
         if self._metadata is not None and now_s - self._metadata[1] < FRESH_FOR_S:
             return self._metadata[0]
+        if find_spec("joserfc") is None:  # Before anybody is sent there: what they bring back could not be read.
+            raise Unavailable("the extra `oidc` is not installed: pip install 'sentinel-ops[oidc]'")
         issuer = self.ours.issuer
         answer = await self._call(Request("GET", f"{issuer.rstrip('/')}{WELL_KNOWN}", {"Accept": "application/json"}))
         found = _read(answer, Metadata)

@@ -69,6 +69,13 @@ def key_of(header: Header, document: object) -> Key | None:
     return _made(usable[0]) if len(usable) == 1 else None
 
 
+def any_usable(document: object) -> bool:
+    """Tell whether a key is among those that a provider publishes by which a token could be signed."""
+    listed = document.get("keys") if isinstance(document, dict) else None
+    found = [one for one in listed[:KEYS_MAX] if isinstance(one, dict)] if isinstance(listed, list) else []
+    return any(one.get("use", "sig") == "sig" and _made(one) is not None for one in found)
+
+
 def claims_of(token: str, header: Header, key: Key, expected: Expected) -> dict[str, Any]:
     """Return what a token says, all of it checked.
 

@@ -26,7 +26,7 @@ DETAIL_MAX_CHARS = 500
 class Options(BaseModel):
     """The base of every kind's options: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     def targets(self) -> tuple[str, ...]:
         """Name each thing this probe looks at; one run, one track and one set of series a target."""

@@ -104,7 +104,7 @@ class HeaderRule:
 class HttpExpect(BaseModel):
     """What must be so of an answer; checked in the order status, headers, body, HTTP version, TLS, time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     status: OneOrMany[Status] = (Status("2xx"),)
     header: dict[str, Regex] = {}

@@ -34,7 +34,7 @@ Words = Annotated[OneOrMany[Keyword], Field(max_length=KEYWORDS_MAX)]
 class Keywords(BaseModel):
     """What a word in the body of a call says of the job; a body with none of them changes nothing."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     fail: Words = ()
     success: Words = ()

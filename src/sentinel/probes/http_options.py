@@ -48,7 +48,7 @@ Headers = Annotated[dict[str, Secret], Field(max_length=HEADERS_MAX), AfterValid
 class BasicAuth(BaseModel):
     """A user name and a password, sent at once without waiting to be asked."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     username: str
     password: Secret = Secret("")
@@ -67,7 +67,7 @@ def authorization(basic_auth: BasicAuth | None, bearer: Secret | None) -> dict[s
 class Payload(BaseModel):
     """What a request carries: ``body`` as it stands, ``form`` fields, or ``json``; one of the three at most."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     body: Secret | None = None
     form: dict[str, Secret] | None = None

@@ -32,7 +32,7 @@ VERSIONS: dict[str, ssl.TLSVersion] = {
 class TlsOptions(BaseModel):
     """How to speak TLS to a target: which authorities to trust, which name to ask for, what to show of ourselves."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     verify: Flag = True
     server_name: Host | None = None

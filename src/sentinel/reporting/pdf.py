@@ -83,7 +83,7 @@ class _Writer:
     def _service(self, one: ServiceReport) -> None:
         words, time = self._words, one.availability
         self._line(one.name, 15, bold=True)
-        facts = [words.say("hours", hours=one.hours)]
+        facts = [words.say("hours", hours=words.calendar(one.hours))]
         facts += [words.say("customer", customer=one.customer)] if one.customer else []
         facts += [words.say("contract", contract=one.contract)] if one.contract else []
         self._line(" · ".join(facts), 9, DIM)

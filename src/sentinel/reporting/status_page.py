@@ -171,7 +171,7 @@ def _trouble(one: Trouble, words: StatusWords) -> dict[str, Any]:
         "ended_at": one.ended_at,
         "taken": one.taken,
         "next_at": one.next_at,
-        "messages": [{"at": message.at, "text": words.text(message.text)} for message in one.messages],
+        "messages": [{"at": message.at, "text": words.text(message)} for message in one.messages],
     }
 
 

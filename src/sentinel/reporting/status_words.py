@@ -11,7 +11,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from sentinel.core.model import Language
-from sentinel.core.public import News, Page, Standing, Trouble, Work
+from sentinel.core.public import Message, News, Page, Standing, Trouble, Work
 from sentinel.messages.clean import clean, one_line
 from sentinel.reporting.words import Words
 
@@ -74,9 +74,9 @@ class StatusWords(Words):
         """Write a day."""
         return self.moment(datetime.combine(day, time(12), self.zone), "date")
 
-    def text(self, written: str) -> str:
-        """Return what somebody wrote for customers, made harmless."""
-        return clean(written, TEXT_MAX_CHARS)
+    def text(self, message: Message) -> str:
+        """Return what somebody wrote for customers, in their language where there is one, made harmless."""
+        return clean(message.texts.get(self.language) or message.text, TEXT_MAX_CHARS)
 
     def headline(self, news: News) -> str:
         """Return one line for a thing that customers hear of."""
@@ -91,7 +91,7 @@ class StatusWords(Words):
         if news.trouble is not None and news.what == "opened":
             values["moment"] = self.moment(news.trouble.began_at)
         if news.message is not None:
-            values["text"] = self.text(news.message.text)
+            values["text"] = self.text(news.message)
         if news.work is not None:
             values |= {"begin": self.moment(news.work.begins_at), "end": self.moment(news.work.ends_at)}
         found = [self.say(f"news_{news.what}", **values)]

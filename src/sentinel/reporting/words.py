@@ -81,6 +81,10 @@ class Words:
         written: str = _catalogue(self.language)["duration"]["hours"].format(hours=minutes // 60, minutes=minutes % 60)
         return written
 
+    def calendar(self, name: str) -> str:
+        """Return how a calendar is called: the one that never closes has no name of anybody's choice."""
+        return self.say("always") if name == "always" else name
+
     def percent(self, value: float | None) -> str:
         """Write a part of a hundred, cut and never rounded up: 99.9999 % is not 100 %."""
         if value is None:

@@ -45,7 +45,7 @@ class VirtualDesk(Desk):
         """Return an incident, also one that is over."""
         return self._index.get(number) or self._over.get(number)
 
-    async def _ask(self, job: Callable[[Draft], T]) -> T:
+    async def _ask(self, job: Callable[[Draft], T], *, new: bool = False) -> T:  # noqa: ARG002  there is one line only
         draft = Draft(self._last_number, self.policy, self.envelope)
         answer = job(draft)
         self._take_in(draft)

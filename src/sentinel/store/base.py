@@ -68,11 +68,19 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sought(msgspec.Struct, frozen=True, kw_only=True):
-    """Messages to one of these people, or by a channel with the carrier's reference; what is empty does not matter."""
+    """Messages to one of these people, or by a channel with the carrier's reference; what is empty does not matter.
+
+    ``lost`` are those that came back too, ``apart`` only those of no incident, ``but`` none whose id begins so; with
+    ``bare`` they have no bodies.
+    """
 
     people: tuple[str, ...] = ()
     channel: str = ""
     reference: str = ""
+    lost: bool = False
+    apart: bool = False
+    but: str = ""
+    bare: bool = False
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,8 +267,8 @@ class Store(AnswerStore, PlainStore, Protocol):
         """Make rows that were being sent when the process died pending again; return how many."""
         ...
 
-    def messages(self, *, limit: int, incident: str = "") -> list[OutboxRow]:
-        """Return messages, newest first."""
+    def messages(self, *, limit: int, incident: str = "", ids: Sequence[str] = ()) -> list[OutboxRow]:
+        """Return messages, newest first: of one incident, those of ``ids``, or all."""
         ...
 
     def taken(self, sought: Sought, since: datetime, *, limit: int) -> list[OutboxRow]:
@@ -314,6 +322,10 @@ class Store(AnswerStore, PlainStore, Protocol):
 
     def prune(self, before: datetime) -> int:
         """Forget incidents that were closed before that, with all that hangs on them; return how many."""
+        ...
+
+    def forget_messages(self, before: datetime, prefix: str = "") -> int:
+        """Forget settled messages of no incident that were owed before that, whose ids begin so; return how many."""
         ...
 
     def size_bytes(self) -> int:

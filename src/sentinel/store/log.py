@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from sentinel.core.events import SignalCleared, SignalJoined
+from sentinel.core.events import PASSING
 from sentinel.core.incident import wake_at
 from sentinel.core.state import Incident
 from sentinel.store import rows
@@ -32,7 +32,6 @@ APPEND = insert(log)
 
 TOGETHER_MAX = 500  # Numbers asked for at once: databases limit the parameters of a statement.
 SIGNALS_MANY = 32
-PASSING = (SignalJoined, SignalCleared)
 
 
 def append(connection: Connection, write: Write) -> None:

@@ -125,10 +125,10 @@ class SqlStore:
         with self._database.write() as connection:
             return outbox.recover(connection)
 
-    def messages(self, *, limit: int, incident: str = "") -> list[OutboxRow]:
-        """Return messages, newest first."""
+    def messages(self, *, limit: int, incident: str = "", ids: Sequence[str] = ()) -> list[OutboxRow]:
+        """Return messages, newest first: of one incident, those of ``ids``, or all."""
         with self._database.read() as connection:
-            return outbox.messages(connection, limit, incident)
+            return outbox.messages(connection, limit, incident, ids)
 
     def taken(self, sought: Sought, since: datetime, *, limit: int) -> list[OutboxRow]:
         """Return messages owed since a moment that a carrier took, newest first."""
@@ -193,8 +193,8 @@ class SqlStore:
         with self._database.write() as connection:
             return outbox.owe_once(connection, rows, self._database.dialect)
 
-    def deeds(self, before: datetime, limit: int, by: str = "") -> list[Deed]:
-        """Return what somebody, or somebody of that name, did before a moment; the newest, so many of each kind."""
+    def deeds(self, before: datetime, limit: int, by: str = "") -> tuple[list[Deed], datetime | None]:
+        """Return what somebody, or anybody, did before a moment, and how far so many rows of each log reach."""
         with self._database.read() as connection:
             return deeds.newest(connection, before, limit, by)
 
@@ -293,6 +293,18 @@ class SqlStore:
             forgotten += step
             if step < reads.PRUNE_MAX:
                 return forgotten
+
+    def forget_messages(self, before: datetime, prefix: str = "") -> int:
+        """Forget settled messages of no incident that were owed before that, in steps; return how many."""
+        forgotten = 0
+        while True:
+            with self._database.read() as connection:  # Looking for them may take a while, and holds nobody up so.
+                old = outbox.old(connection, before, prefix)
+            if not old:
+                return forgotten
+            with self._database.write() as connection:
+                outbox.forget(connection, old)
+            forgotten += len(old)
 
     def size_bytes(self) -> int:
         """Return the size of the database on disk."""

@@ -6,7 +6,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, bindparam, case, func, insert, literal, literal_column, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
@@ -14,13 +28,21 @@ from sentinel.store import rows
 from sentinel.store.base import TAKEN, OutboxRow, Passed, Settlement, Sought, Write
 from sentinel.store.tables import outbox
 
+FORGET_MAX = 500
 SETTLED = frozenset({"done", "delivered", "dead", "withdrawn"})
 
 INSERT = insert(outbox)
 ONCE = rows.ForDialect(lambda dialect: rows.inserting(dialect, outbox).on_conflict_do_nothing().returning(outbox.c.id))
 # A ticket that is still owed counts from the first change that the back-end has not seen.
 FIRST_OWED = case((outbox.c.settled_at.is_(None), outbox.c.created_at), else_=literal_column("excluded.created_at"))
-TICKETS = rows.ForDialect(lambda dialect: rows.upsert(dialect, outbox, ("id",), {"created_at": FIRST_OWED}))
+# What already waits does not wait longer because of what comes later.
+SOONEST_DUE = case(
+    (and_(outbox.c.state == "pending", outbox.c.due_at < literal_column("excluded.due_at")), outbox.c.due_at),
+    else_=literal_column("excluded.due_at"),
+)
+TICKETS = rows.ForDialect(
+    lambda dialect: rows.upsert(dialect, outbox, ("id",), {"created_at": FIRST_OWED, "due_at": SOONEST_DUE})
+)
 WITHDRAW = (
     update(outbox)
     .where(outbox.c.id == bindparam("b_id"), or_(outbox.c.state == "pending", outbox.c.state == "sending"))
@@ -109,6 +131,9 @@ SENT_SINCE = (
     .order_by(outbox.c.settled_at)
 )
 MESSAGES = select(outbox).where(outbox.c.kind == "message").order_by(outbox.c.created_at.desc(), outbox.c.id.desc())
+BARE = MESSAGES.with_only_columns(
+    *(literal(b"").label("body") if column is outbox.c.body else column for column in outbox.c)
+)
 
 
 def put(connection: Connection, write: Write, dialect: str) -> None:
@@ -195,15 +220,23 @@ def recover(connection: Connection) -> int:
     return connection.execute(RECOVER).rowcount
 
 
-def messages(connection: Connection, limit: int, incident: str) -> list[OutboxRow]:
-    """Return messages, newest first, of one incident or of all."""
+def messages(connection: Connection, limit: int, incident: str, ids: Sequence[str] = ()) -> list[OutboxRow]:
+    """Return messages, newest first: of one incident, those of ``ids``, or all."""
     statement = MESSAGES.where(outbox.c.incident == incident) if incident else MESSAGES
+    if ids:
+        statement = statement.where(outbox.c.id.in_(ids))
     return [rows.to_outbox(row) for row in connection.execute(statement.limit(limit))]
 
 
 def taken(connection: Connection, sought: Sought, since: datetime, limit: int) -> list[OutboxRow]:
     """Return messages that a carrier took, newest first."""
-    statement = MESSAGES.where(outbox.c.created_at >= since, outbox.c.state.in_(TAKEN))
+    statement = (BARE if sought.bare else MESSAGES).where(outbox.c.created_at >= since)
+    once = and_(outbox.c.reference != "", outbox.c.settled_at.is_not(None))
+    statement = statement.where(once if sought.lost else outbox.c.state.in_(TAKEN))
+    if sought.apart:
+        statement = statement.where(outbox.c.incident == "")
+    if sought.but:
+        statement = statement.where(~outbox.c.id.startswith(sought.but, autoescape=True))
     if sought.people:
         statement = statement.where(outbox.c.person.in_(sought.people))
     if sought.channel:
@@ -211,6 +244,23 @@ def taken(connection: Connection, sought: Sought, since: datetime, limit: int) -
     if sought.reference:
         statement = statement.where(outbox.c.reference == sought.reference)
     return [rows.to_outbox(row) for row in connection.execute(statement.limit(limit))]
+
+
+def old(connection: Connection, before: datetime, prefix: str) -> Sequence[str]:
+    """Return up to ``FORGET_MAX`` messages of no incident that were settled, and owed before that."""
+    statement = select(outbox.c.id).where(
+        outbox.c.incident == "",
+        outbox.c.kind == "message",
+        outbox.c.created_at < before,
+        outbox.c.settled_at.is_not(None),
+        outbox.c.id.startswith(prefix, autoescape=True),
+    )
+    return connection.execute(statement.limit(FORGET_MAX)).scalars().all()
+
+
+def forget(connection: Connection, ids: Sequence[str]) -> None:
+    """Forget messages."""
+    connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
 
 
 def queue(connection: Connection) -> dict[str, tuple[int, datetime]]:

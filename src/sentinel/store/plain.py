@@ -23,6 +23,8 @@ _ticket = msgspec.json.Decoder(Ticket)
 _silence = msgspec.json.Decoder(Silence)
 _heard = msgspec.json.Decoder(Heard)
 
+# Asked every few seconds: writing the statement anew each time costs more than the answer.
+SILENCES = select(silence.c.body).where(silence.c.ends_at > bindparam("now")).order_by(silence.c.ends_at, silence.c.id)
 PUT_SILENCE = rows.ForDialect(lambda dialect: rows.upsert(dialect, silence, ("id",)))
 PUT_HEARTBEAT = rows.ForDialect(lambda dialect: rows.upsert(dialect, heartbeat, ("name",)))
 
@@ -66,8 +68,7 @@ def _read(row: Row[Any]) -> tuple[TicketReference, Ticket]:
 
 def silences(connection: Connection, now: datetime) -> list[Silence]:
     """Return silences that have not ended, the one that ends first first."""
-    statement = select(silence.c.body).where(silence.c.ends_at > now).order_by(silence.c.ends_at, silence.c.id)
-    return [_silence.decode(body) for body in connection.execute(statement).scalars()]
+    return [_silence.decode(body) for body in connection.execute(SILENCES, {"now": now}).scalars()]
 
 
 def silences_known(connection: Connection, ids: Sequence[str]) -> set[str]:

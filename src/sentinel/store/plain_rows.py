@@ -92,8 +92,10 @@ class PlainStore(Protocol):
         """Keep records as they are now, and let go of those of a subject and a name; all or nothing."""
         ...
 
-    def deeds(self, before: datetime, limit: int, by: str = "") -> list[Deed]:
-        """Return what somebody, or somebody of that name, did before a moment; the newest, so many of each kind.
+    def deeds(self, before: datetime, limit: int, by: str = "") -> tuple[list[Deed], datetime | None]:
+        """Return what somebody, or anybody, did before a moment, among the newest ``limit`` rows of each log.
+
+        With it comes how far these reach back: what was done at that moment may be missing; nothing for all of it.
 
         Silences are those that end last. What names nobody after all is for the reader to leave out.
         """

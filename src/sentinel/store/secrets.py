@@ -36,3 +36,13 @@ def secret_of(store: Store, name: str, now: datetime) -> bytes:
             continue
         return bytes.fromhex(made.value)
     raise AssertionError("a secret that another process made cannot be read")
+
+
+def made_at(store: Store, name: str, now: datetime) -> datetime:
+    """Return when the secret of that name was made; now, when there is none yet.
+
+    Raises:
+        StoreUnavailable: it cannot be read, or not be kept.
+    """
+    secret_of(store, name, now)
+    return next(line.at for line in store.ledger(SUBJECT) if line.name == name)

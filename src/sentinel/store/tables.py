@@ -68,7 +68,7 @@ def plain(value: str) -> str:
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 # The revision of the migrations that makes each group: MAJOR.MINOR.
-STATE = MetaData(info={"revision": "1.6"})
+STATE = MetaData(info={"revision": "1.7"})
 RESULTS = MetaData(info={"revision": "1.2"})
 
 incident = Table(
@@ -115,6 +115,8 @@ log = Table(
     Column("body", Text, nullable=False),
     Column("hash", Line, nullable=False),
 )
+
+Index("event_newest", log.c.at)
 
 outbox = Table(
     "outbox",
@@ -232,6 +234,7 @@ ledger = Table(
     Column("body", Text, nullable=False),
     Column("hash", Line, nullable=False),
 )
+Index("ledger_newest", ledger.c.at)
 Index("ledger_subject", ledger.c.subject, ledger.c.stream, ledger.c.sequence)
 
 # The highest numbers that pruning took away, so that none is ever given twice.

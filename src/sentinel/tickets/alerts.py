@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 from sentinel.channels.base import Undelivered
-from sentinel.channels.http import Answer, refusal
+from sentinel.channels.http import Answer
+from sentinel.config.fields import OneOrMany, Secret
+from sentinel.probes.net import TargetPolicy
 from sentinel.tickets.base import Ticket, TicketChange, TicketComment, TicketNews, TicketReference, TicketState
 from sentinel.tickets.common import OVER, object_of, unsaid
 from sentinel.tickets.marks import COMMENTS_MAX, body_of, comment_of, is_ours, title_of
-from sentinel.tickets.talk import Talk, credentials_of, one_line
+from sentinel.tickets.options import TicketOptions
+from sentinel.tickets.talk import Talk, caller_of, one_line, refused_by
 
 MESSAGE_MAX_CHARS: Final = 130
 DESCRIPTION_MAX_CHARS: Final = 15_000
@@ -31,10 +35,19 @@ CLOSED: Final = "closed"
 Alert = dict[str, Any]
 
 
+class AlertOptions(TicketOptions):
+    """What both are told: a secret, and the teams that are responsible."""
+
+    token: Secret
+    teams: OneOrMany[str] = ()
+
+
 class Dialect(Protocol):
     """In what the two differ."""
 
     product: str
+    url: str  # of alerts
+    team: str  # by what a team is named
     change: str  # the method that changes a field
     size: str  # how a page's length is called
     after: str  # how the place behind which a page begins is called
@@ -45,6 +58,10 @@ class Dialect(Protocol):
 
     def listed(self, found: dict[str, Any]) -> Any:
         """Return the list of an answer."""
+        ...
+
+    def following(self, found: dict[str, Any], page: list[dict[str, Any]]) -> str:
+        """Return the place behind which the page after this one begins; empty when it may be the last."""
         ...
 
     def by_alias(self, alias: str) -> str:
@@ -63,11 +80,14 @@ class Dialect(Protocol):
 class AlertTickets:
     """Keeps an alert in line with each incident."""
 
-    def __init__(self, name: str, talk: Talk, dialect: Dialect, responders: tuple[dict[str, str], ...] = ()) -> None:
-        self.name = name
-        self._talk = talk
+    def __init__(
+        self, options: AlertOptions, policy: TargetPolicy, dialect: Dialect, headers: Mapping[str, str]
+    ) -> None:
+        self.name = options.called
         self._dialect = dialect
-        self._responders = responders
+        product, caller = dialect.product, caller_of(policy, options.timeout)
+        self._talk = Talk(product, dialect.url, headers, caller, partial(refused_by, product))
+        self._responders = [{"type": "team", dialect.team: team} for team in options.teams]
 
     async def put(self, ticket: Ticket) -> TicketReference:
         """Make the alert of this key be as given, opening it if there is none.
@@ -136,11 +156,16 @@ class AlertTickets:
         return await self._list(f"?{urlencode(asked)}", {"id", "alias", "status"})
 
     async def _list(self, path: str, needed: set[str]) -> list[Alert]:
+        return (await self._page(path, needed))[0]
+
+    async def _page(self, path: str, needed: set[str]) -> tuple[list[Alert], str]:
+        """Return a page of a list, and behind which place the next one begins."""
         answer = await self._talk.ask("GET", path)
-        found = self._dialect.listed(self._talk.read(answer, dict[str, Any]))
+        told = self._talk.read(answer, dict[str, Any])
+        found = self._dialect.listed(told)
         if not isinstance(found, list) or not all(isinstance(one, dict) and needed <= one.keys() for one in found):
             raise self._talk.strange(answer, "no list")
-        return found
+        return found, self._dialect.following(told, found)
 
     async def _alert(self, name: str) -> Alert | None:
         return self._one(await self._talk.ask("GET", f"/{quote(name, safe='')}")) if name else None
@@ -210,15 +235,16 @@ class AlertTickets:
             await self._do("POST", f"/{name}/notes", {"note": note})
 
     async def _notes(self, name: str) -> list[dict[str, Any]]:
+        """Return the notes, the oldest first: not every product heeds the order that is asked for."""
         entries: list[dict[str, Any]] = []
         asked = {"order": "asc", self._dialect.size: str(PAGE)}
         for _ in range(NOTE_PAGES_MAX):
-            page = await self._list(f"/{quote(name, safe='')}/notes?{urlencode(asked)}", {"note"})
+            page, after = await self._page(f"/{quote(name, safe='')}/notes?{urlencode(asked)}", {"note"})
             entries += page
-            if len(page) < PAGE:
+            if not page or not after or after == asked.get(self._dialect.after):
                 break
-            asked[self._dialect.after] = str(page[-1].get("offset"))
-        return entries
+            asked[self._dialect.after] = after
+        return sorted(entries, key=lambda one: str(one.get("createdAt") or ""))
 
     async def _align(self, name: str, alert: Alert, ticket: Ticket) -> None:
         wanted = {"message": title_of(ticket, MESSAGE_MAX_CHARS), "priority": ticket.priority}
@@ -273,12 +299,6 @@ class AlertTickets:
             assignee=str(alert.get("owner") or ""),
             comments=tuple(comments)[-COMMENTS_MAX:],
         )
-
-
-def refused_by(product: str, answer: Answer) -> Undelivered:
-    """Return what a refusal means: 429 asks for patience, 401 and 403 mean the key."""
-    failure = refusal(answer)
-    return credentials_of(answer, product) if answer.status in {401, 403} else failure
 
 
 def _marker(alert: Alert) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from sentinel.channels.base import Undelivered
+from sentinel.channels.http import Answer, refusal
 from sentinel.tickets.base import Ticket
 from sentinel.tickets.marks import missing, solution_mark, solution_of
+from sentinel.tickets.talk import credentials_of, one_line
 
 OVER: Final = frozenset({"resolved", "closed", "merged"})
 
@@ -41,6 +45,19 @@ def object_of(body: bytes) -> dict[str, Any]:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"it is no JSON object: {error}") from error
+
+
+def refused(product: str, said: Callable[[dict[str, Any]], str], answer: Answer) -> Undelivered:
+    """Return what a refusal means, in the words of the back-end: ``said`` finds them in the object that it answers."""
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return credentials_of(answer, product)
+    failure = refusal(answer)
+    try:
+        told = said(object_of(answer.body))
+    except ValueError:
+        return failure
+    why = f"{product} answered {answer.status}: {one_line(told)}" if told else failure.why
+    return Undelivered(why, permanent=failure.permanent, after_s=failure.after_s)
 
 
 def unsaid(ticket: Ticket, there: str) -> list[str]:

@@ -78,6 +78,8 @@ def line(event: e.Event) -> str:
             return f"{when}  resumed by {by}{f': {text}' if text else ''}"
         case e.WorkaroundProposed(by=by, text=text):
             return f"{when}  workaround proposed by {by}: {text}"
+        case e.Published(by=by, fr=fr, en=en):
+            return f"{when}  told customers, by {by}: {fr or en}"
         case e.Recategorised(by=by, why=why, level=level, priority=priority):
             return f"{when}  recategorised by {by} to level {level}, {priority}: {why}"
         case e.Cascaded(by=by, why=why, level=level):

@@ -113,11 +113,10 @@ class ItopTickets:
         Raises:
             Undelivered: iTop did not take all of it; what it took is not sent again.
         """
-        found = await self._find(ticket)
-        if found is None:
-            found = await self._ticket(await self._openings.once(ticket.key, partial(self._open, ticket)))
-        if found is None:
-            raise Undelivered("iTop opened a ticket and does not show it: may its user read it?")
+        opening = partial(self._open, ticket)
+        found: Fields = await self._find(ticket) or await self._openings.shown(
+            ticket.key, opening, self._ticket, "iTop"
+        )
         number = str(found["id"])
         if found["status"] != "closed":  # What is closed there takes nothing any more.
             await self._note(number, found, ticket)

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from sentinel.channels.base import Undelivered
-from sentinel.channels.http import Answer, refusal
+from sentinel.channels.http import Answer
 from sentinel.config.fields import Secret
 from sentinel.core.model import Priority
 from sentinel.probes.net import TargetPolicy
 from sentinel.tickets.base import Ticket, TicketChange, TicketComment, TicketNews, TicketReference, TicketState
-from sentinel.tickets.common import State, basic, object_of, unsaid
+from sentinel.tickets.common import State, basic, object_of, refused, unsaid
 from sentinel.tickets.jira_text import document, readable, wiki
 from sentinel.tickets.marks import COMMENT_MAX_CHARS, body_of, is_ours, title_of
 from sentinel.tickets.opening import Openings, certain
@@ -75,7 +75,9 @@ class JiraTickets:
         self._url = options.url.rstrip("/")
         self._place = options
         api, caller = f"{self._url}/rest/api/{3 if options.cloud else 2}", caller_of(policy, options.timeout)
-        self._talk = Talk("Jira", api, basic(options.user, options.token.reveal()), caller, _refused)
+        self._talk = Talk(
+            "Jira", api, basic(options.user, options.token.reveal()), caller, partial(refused, "Jira", _said)
+        )
         self._statuses: dict[str, str] = {str(state): name for state, name in options.statuses.items()}
         self._openings = Openings()
 
@@ -85,11 +87,10 @@ class JiraTickets:
         Raises:
             Undelivered: Jira did not take all of it; what it took is not sent again.
         """
-        issue = await self._find(ticket)
-        if issue is None:
-            issue = await self._issue(await self._openings.once(ticket.key, partial(self._open, ticket)))
-        if issue is None:
-            raise Undelivered("Jira opened an issue and does not show it: may its user see the project?")
+        opening = partial(self._open, ticket)
+        issue: dict[str, Any] = await self._find(ticket) or await self._openings.shown(
+            ticket.key, opening, self._issue, "Jira"
+        )
         key = str(issue["key"])
         await self._align(key, issue["fields"], ticket)
         await self._note(key, ticket)
@@ -333,21 +334,10 @@ class JiraTickets:
         return answer
 
 
-def _refused(answer: Answer) -> Undelivered:
-    """Return what a refusal means, in the sentences that Jira gives: for all of it, and for fields."""
-    failure = refusal(answer)
-    if answer.status == 401:
-        return credentials_of(answer, "Jira")
-    try:
-        told = object_of(answer.body)
-    except ValueError:
-        return failure
+def _said(told: dict[str, Any]) -> str:
+    """Return the sentences that Jira gives: for all of it, and for fields."""
     said = [str(one) for one in told.get("errorMessages") or ()]
-    said += [f"{name}: {why}" for name, why in _dict(told.get("errors")).items()]
-    if said:
-        why = f"Jira answered {answer.status}: {one_line('; '.join(said))}"
-        return Undelivered(why, permanent=failure.permanent, after_s=failure.after_s)
-    return failure
+    return "; ".join([*said, *(f"{name}: {why}" for name, why in _dict(told.get("errors")).items())])
 
 
 def _label(ticket: Ticket) -> str:

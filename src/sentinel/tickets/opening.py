@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from sentinel.channels.base import Undelivered
 from sentinel.channels.http import Answer, refusal
+
+Found = TypeVar("Found", bound="dict[str, Any]")
 
 KNOWN_MAX: Final = 2_000
 LOOKS: Final = 3  # Searches in vain, one a try and so at least 105 s in all, before a lost opening counts as not taken.
@@ -58,6 +60,24 @@ class Openings:
             raise
         self.keep(key, reference)
         return reference
+
+    async def shown(
+        self,
+        key: str,
+        opening: Callable[[], Awaitable[str]],
+        show: Callable[[str], Awaitable[Found | None]],
+        product: str,
+    ) -> Found:
+        """Open a ticket that no search has found, and return it as the back-end shows it.
+
+        Raises:
+            Undelivered: it was not opened, may have been, or is not shown to us.
+        """
+        reference = await self.once(key, opening)
+        found = await show(reference)
+        if found is None:
+            raise Undelivered(f"{product} opened {reference} and does not show it: may its user read what it opens?")
+        return found
 
 
 def certain(answer: Answer) -> Answer:

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
-from sentinel.config.fields import OneOrMany, Secret
 from sentinel.probes.net import TargetPolicy
-from sentinel.tickets.alerts import AlertTickets, refused_by
-from sentinel.tickets.options import TicketKind, TicketOptions
-from sentinel.tickets.talk import Talk, caller_of
+from sentinel.tickets.alerts import PAGE, AlertOptions, AlertTickets
+from sentinel.tickets.options import TicketKind
 
-PRODUCT: Final = "Opsgenie"
 PATH: Final = "/v2/alerts"
 # Where people see alerts, by where the interface is; for what merely speaks like it nobody knows.
 PAGES: Final = {"api.opsgenie.com": "app.opsgenie.com", "api.eu.opsgenie.com": "app.eu.opsgenie.com"}
 
 
-class OpsgenieOptions(TicketOptions):
+class OpsgenieOptions(AlertOptions):
     """The key of an API integration, and the teams that are responsible."""
 
     backend: Literal["opsgenie"]
-    token: Secret
-    teams: OneOrMany[str] = ()
 
 
 class OpsgenieDialect:
     """How Opsgenie speaks."""
 
-    product = PRODUCT
+    product = "Opsgenie"
+    team = "name"
     change = "PUT"
     size = "limit"
     after = "offset"
 
     def __init__(self, url: str) -> None:
         self._page = PAGES.get(urlsplit(url).hostname or "", "")
-        self._url = url
+        self.url = f"{url}{PATH}"
 
     def whole(self, found: dict[str, Any]) -> Any:
         """Return what an answer is about."""
@@ -45,6 +40,10 @@ class OpsgenieDialect:
     def listed(self, found: dict[str, Any]) -> Any:
         """Return the list of an answer."""
         return found.get("data")
+
+    def following(self, _found: dict[str, Any], page: list[dict[str, Any]]) -> str:
+        """Return the place of the last entry of a page that is full."""
+        return str(page[-1].get("offset") or "") if len(page) >= PAGE else ""
 
     def by_alias(self, alias: str) -> str:
         """Return where the open alert of an alias is."""
@@ -58,15 +57,12 @@ class OpsgenieDialect:
         """Return where people see an alert."""
         if self._page:
             return f"https://{self._page}/alert/detail/{alert}/details"
-        return f"{self._url}{PATH}/{alert}"
+        return f"{self.url}/{alert}"
 
 
 def _build(options: Any, policy: TargetPolicy) -> AlertTickets:
-    url = options.url.rstrip("/").removesuffix(PATH)
-    headers = {"Authorization": f"GenieKey {options.token.reveal()}"}
-    talk = Talk(PRODUCT, f"{url}{PATH}", headers, caller_of(policy, options.timeout), partial(refused_by, PRODUCT))
-    teams = tuple({"type": "team", "name": team} for team in options.teams)
-    return AlertTickets(options.called, talk, OpsgenieDialect(url), teams)
+    dialect = OpsgenieDialect(options.url.rstrip("/").removesuffix(PATH))
+    return AlertTickets(options, policy, dialect, {"Authorization": f"GenieKey {options.token.reveal()}"})
 
 
 KIND = TicketKind("opsgenie", OpsgenieOptions, _build)

@@ -16,16 +16,16 @@ from urllib.parse import quote, urlencode
 from pydantic import Field
 
 from sentinel.channels.base import Undelivered
-from sentinel.channels.http import Answer, refusal
+from sentinel.channels.http import Answer
 from sentinel.config.fields import Secret
 from sentinel.core.model import Priority
 from sentinel.probes.net import TargetPolicy
 from sentinel.tickets.base import Ticket, TicketChange, TicketComment, TicketNews, TicketReference, TicketState
-from sentinel.tickets.common import State, basic, object_of
+from sentinel.tickets.common import State, basic, object_of, refused
 from sentinel.tickets.marks import COMMENTS_MAX, body_of, comment_of, is_ours, key_mark, missing, title_of
 from sentinel.tickets.opening import Openings, certain
 from sentinel.tickets.options import TicketKind, TicketOptions
-from sentinel.tickets.talk import Talk, caller_of, credentials_of, one_line
+from sentinel.tickets.talk import Talk, caller_of, one_line
 
 TITLE_MAX_CHARS: Final = 160
 NOTES_MAX_CHARS: Final = 4000
@@ -95,7 +95,9 @@ class ServiceNowTickets:
         self._options = options
         self._states = {**STATES, **{str(state): number for state, number in options.statuses.items()}}
         headers, caller = basic(options.user, options.token.reveal()), caller_of(policy, options.timeout)
-        self._talk = Talk("ServiceNow", f"{self._url}/api/now/table", headers, caller, _refused)
+        self._talk = Talk(
+            "ServiceNow", f"{self._url}/api/now/table", headers, caller, partial(refused, "ServiceNow", _said)
+        )
         self._openings = Openings()
 
     async def put(self, ticket: Ticket) -> TicketReference:
@@ -104,12 +106,10 @@ class ServiceNowTickets:
         Raises:
             Undelivered: ServiceNow did not take all of it; what it took is not sent again.
         """
-        record = await self._find(ticket)
-        if record is None:
-            number = await self._openings.once(ticket.key, partial(self._open, ticket))
-            record = await self._by_number(number)
-            if record is None:
-                raise Undelivered(f"ServiceNow opened {number} and does not show it: may its user read it?")
+        opening, shows = partial(self._open, ticket), self._by_number
+        record: Record = await self._find(ticket) or await self._openings.shown(
+            ticket.key, opening, shows, "ServiceNow"
+        )
         number, sys_id = _value(record, "number"), _value(record, "sys_id")
         if _value(record, "state") != CLOSED:  # What is closed there takes nothing any more.
             await self._note(record, ticket)
@@ -277,20 +277,10 @@ class ServiceNowTickets:
         )
 
 
-def _refused(answer: Answer) -> Undelivered:
-    """Return what a refusal means, in the words of the instance."""
-    failure = refusal(answer)
-    if answer.status == 401:
-        return credentials_of(answer, "ServiceNow")
-    try:
-        error = object_of(answer.body).get("error")
-    except ValueError:
-        return failure
-    if not isinstance(error, dict):
-        return failure
-    told = one_line(f"{error.get('message')}: {error.get('detail')}")
-    why = f"ServiceNow answered {answer.status}: {told}"
-    return Undelivered(why, permanent=failure.permanent, after_s=failure.after_s)
+def _said(told: dict[str, Any]) -> str:
+    """Return what the instance says of why not."""
+    error = told.get("error")
+    return f"{error.get('message')}: {error.get('detail')}" if isinstance(error, dict) else ""
 
 
 def _is_record(found: Any) -> bool:

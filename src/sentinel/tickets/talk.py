@@ -102,6 +102,11 @@ def credentials_of(refused: Answer, product: str) -> Undelivered:
     return Undelivered(f"{product} does not take these credentials: {refusal(refused).why}", permanent=True)
 
 
+def refused_by(product: str, answer: Answer) -> Undelivered:
+    """Return what a refusal means: 429 asks for patience, 401 and 403 mean the key."""
+    return credentials_of(answer, product) if answer.status in {401, 403} else refusal(answer)
+
+
 def one_line(found: Any) -> str:
     """Return what a back-end said as one line for people, cut."""
     return " ".join(str(found).split())[:MESSAGE_MAX_CHARS]

@@ -8,9 +8,9 @@ heed. It is the same whenever the same is posted again because its answer was lo
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
@@ -18,7 +18,8 @@ import msgspec
 from pydantic import Field
 
 from sentinel.channels.base import Options, Undelivered
-from sentinel.channels.http import Answer, Request, refusal
+from sentinel.channels.http import Answer, Request
+from sentinel.channels.signature import signed
 from sentinel.config.fields import Secret
 from sentinel.config.hooks import PathText, TemplateText
 from sentinel.core.json_paths import JsonPath, Place, Template, Unreadable
@@ -27,7 +28,7 @@ from sentinel.tickets.base import Ticket, TicketChange, TicketComment, TicketNew
 from sentinel.tickets.common import unsaid
 from sentinel.tickets.marks import COMMENTS_MAX, body_of, comment_of, is_ours, title_of
 from sentinel.tickets.options import TicketKind, TicketOptions
-from sentinel.tickets.talk import Talk, caller_of, credentials_of
+from sentinel.tickets.talk import Talk, caller_of, refused_by
 
 FIELDS_MAX: Final = 50
 HEADERS_MAX: Final = 20
@@ -99,7 +100,9 @@ class WebhookTickets:
         self._options = options
         self._headers = {name: value.reveal() for name, value in options.headers.items()}
         self._caller = caller_of(policy, options.timeout)
-        self._talk = Talk("the ticket webhook", "", self._headers, self._caller, _refused)
+        self._talk = Talk(
+            "the ticket webhook", "", self._headers, self._caller, partial(refused_by, "the ticket webhook")
+        )
         self._posted: dict[str, _Posted] = {}
 
     async def put(self, ticket: Ticket) -> TicketReference:
@@ -194,9 +197,7 @@ class WebhookTickets:
         kind = {"Content-Type": "application/json", "Accept": "application/json"}
         headers = {**self._headers, **kind, "Idempotency-Key": key}
         if self._options.secret:
-            timestamp = int(self.now())
-            headers["Sentinel-Timestamp"] = str(timestamp)
-            headers["Sentinel-Signature"] = sign(self._options.secret.reveal(), timestamp, content)
+            headers |= signed(self._options.secret.reveal(), int(self.now()), content)
         return Request("POST", self._options.url, headers, content)
 
     def _reference(self, answer: Answer) -> TicketReference:
@@ -210,12 +211,6 @@ class WebhookTickets:
         told = {"reference": reference, "answer": found}
         link = self._options.link
         return TicketReference(reference, _filled(link, told) if link else self._options.url)
-
-
-def sign(secret: str, timestamp: int, body: bytes) -> str:
-    """Return the signature of a body posted at a moment: HMAC-SHA256 over ``timestamp.body``, in hexadecimal."""
-    signed = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256)
-    return f"v1={signed.hexdigest()}"
 
 
 def facts_of(ticket: Ticket) -> dict[str, Any]:
@@ -287,10 +282,6 @@ def _comments(read: ReadBack, place: Place) -> tuple[TicketComment, ...]:
         number = _said(read.comment_id, within) or hashlib.sha256(f"{by}\n{text}".encode()).hexdigest()[:DIGEST_CHARS]
         comments.append(TicketComment(id=number, text=text, by=by))
     return tuple(one for one in comments if one.text and not is_ours(one.text))
-
-
-def _refused(answer: Answer) -> Undelivered:
-    return credentials_of(answer, "the ticket webhook") if answer.status in {401, 403} else refusal(answer)
 
 
 def _nobody_said() -> float:

@@ -14,12 +14,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from sentinel.channels.base import Undelivered
-from sentinel.channels.http import Answer, refusal
+from sentinel.channels.http import Answer
 from sentinel.config.fields import Secret
 from sentinel.core.model import Priority
 from sentinel.probes.net import TargetPolicy
 from sentinel.tickets.base import Ticket, TicketChange, TicketComment, TicketNews, TicketReference, TicketState
-from sentinel.tickets.common import State, object_of, unsaid
+from sentinel.tickets.common import State, object_of, refused, unsaid
 from sentinel.tickets.markers import served_at
 from sentinel.tickets.marks import (
     COMMENT_MAX_CHARS,
@@ -33,7 +33,7 @@ from sentinel.tickets.marks import (
 )
 from sentinel.tickets.opening import Openings, certain
 from sentinel.tickets.options import TicketKind, TicketOptions
-from sentinel.tickets.talk import Talk, caller_of, credentials_of, one_line
+from sentinel.tickets.talk import Talk, caller_of
 
 CANDIDATES_MAX: Final = 100
 REMIND_AFTER: Final = timedelta(days=1)
@@ -80,7 +80,8 @@ class ZammadTickets:
         self._states = {**STATES, **{str(state): name for state, name in options.statuses.items()}}
         self._priorities = {**PRIORITIES, **options.priorities}
         headers = {"Authorization": f"Token token={options.token.reveal()}"}
-        self._talk = Talk("Zammad", f"{self._url}/api/v1", headers, caller_of(policy, options.timeout), _refused)
+        self._refused = partial(refused, "Zammad", _said)
+        self._talk = Talk("Zammad", f"{self._url}/api/v1", headers, caller_of(policy, options.timeout), self._refused)
         self._openings = Openings()
 
     async def put(self, ticket: Ticket) -> TicketReference:
@@ -89,13 +90,10 @@ class ZammadTickets:
         Raises:
             Undelivered: Zammad did not take all of it; what it took is not sent again.
         """
-        found = await self._find(ticket)
-        if found is None:
-            number = await self._openings.once(ticket.key, partial(self._open, ticket))
-            found = await self._ticket(number)
-            if found is None:
-                why = f"Zammad opened ticket {number} and does not show it: may its user read that group?"
-                raise Undelivered(why)
+        opening = partial(self._open, ticket)
+        found: dict[str, Any] = await self._find(ticket) or await self._openings.shown(
+            ticket.key, opening, self._ticket, "Zammad"
+        )
         number = str(found["id"])
         if found["state"] != MERGED:  # People have put it into another one, which is not ours.
             await self._note(number, ticket)
@@ -216,7 +214,7 @@ class ZammadTickets:
             return
         answer = await self._talk.ask("PUT", f"/tickets/{number}?expand=true", {"owner": ticket.assignee})
         if answer.status == 422:
-            why = f"Zammad gives ticket {number} to nobody called {ticket.assignee}: {_said(answer)}"
+            why = f"Zammad gives ticket {number} to nobody called {ticket.assignee}: {self._refused(answer).why}"
             raise Undelivered(why, permanent=True)
         self._whole(answer)
 
@@ -247,22 +245,9 @@ class ZammadTickets:
         return own[named] if named else READ.get(name, "acknowledged")
 
 
-def _refused(answer: Answer) -> Undelivered:
-    """Return what a refusal means, in the words of Zammad."""
-    failure = refusal(answer)
-    if answer.status == 401:
-        return credentials_of(answer, "Zammad")
-    told = _said(answer)
-    why = f"Zammad answered {answer.status}: {told}" if told else failure.why
-    return Undelivered(why, permanent=failure.permanent, after_s=failure.after_s)
-
-
-def _said(answer: Answer) -> str:
-    try:
-        told = object_of(answer.body)
-    except ValueError:
-        return ""
-    return one_line(told.get("error_human") or told.get("error") or "")
+def _said(told: dict[str, Any]) -> str:
+    """Return what Zammad says of why not."""
+    return str(told.get("error_human") or told.get("error") or "")
 
 
 def _text(article: dict[str, Any]) -> str:

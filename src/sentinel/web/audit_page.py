@@ -6,7 +6,7 @@ What is said of a fact is chosen here, word by word: digests and secrets stand i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
@@ -27,7 +27,8 @@ from sentinel.web.wording import Wording, wording
 
 HERE: Final = "/audit"
 SHOWN_MAX: Final = 50
-READ_MAX: Final = 200  # Of each kind: what names nobody is left out of it.
+INSTANT: Final = timedelta(microseconds=1)
+READ_MAX: Final = 2_000  # Rows of each log, for one page: of what is left out the next page is a link away.
 # What may be quoted of a line of the ledger, besides what it is: people wrote it to be read.
 QUOTED: Final = ("name", "title", "person", "why", "note", "text", "comment")
 PLACES: Final = {
@@ -63,10 +64,13 @@ async def show(request: web.Request) -> web.Response:
     asked = bodies.line(request.query.get("by", ""), bodies.NAME_MAX_CHARS)
     by = people.known(asked, context.settings().directory) if asked else ""
     before = _before(request.query.get("before", "")) or datetime.max.replace(tzinfo=UTC)
-    found: list[Deed] = await context.read(context.store.deeds, before, READ_MAX, by)
+    found: list[Deed]
+    found, reached = await context.read(context.store.deeds, before, READ_MAX, by)
     words = wording(request, context.settings(), context.now())
     every = [*_recorded(found, words, context), *_changed(context, words)]
     acts = [one for one in every if one.by and (not by or one.by == by) and one.at < before]
+    if reached is not None:  # Of what is as old as that, or older, not all was read: it stands on a later page.
+        acts = [one for one in acts if one.at > reached]
     acts.sort(key=lambda one: one.at, reverse=True)
     shown = _page(acts)
     return render(
@@ -74,7 +78,8 @@ async def show(request: web.Request) -> web.Response:
         "audit.html",
         acts=shown,
         asked=asked,
-        older=shown[-1].at.isoformat() if len(acts) > len(shown) else "",
+        older=shown[-1].at.isoformat() if len(acts) > len(shown) else _on(reached, before),
+        reached=reached if len(acts) == len(shown) else None,
         later=bool(request.query.get("before")),
     )
 
@@ -83,6 +88,14 @@ def _page(acts: list[Act]) -> list[Act]:
     """Return the first of them, and with the last one what was done at the same instant: the next page begins after."""
     shown = acts[:SHOWN_MAX]
     return shown + [one for one in acts[SHOWN_MAX:] if one.at == shown[-1].at]
+
+
+def _on(reached: datetime | None, before: datetime) -> str:
+    """Return before which moment the next page looks, when not all was read."""
+    if reached is None:
+        return ""
+    following = reached + INSTANT  # What was done at that very moment is looked at again, and shown once.
+    return (following if following < before else reached).isoformat()
 
 
 def _before(written: str) -> datetime | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from sentinel.messages.clean import clean, one_line
 from sentinel.web.problem import Problem
+
+if TYPE_CHECKING:
+    from multidict import MultiDictProxy
 
 BODY_MAX_BYTES = 1024 * 1024
 TEXT_MAX_CHARS = 4096
@@ -53,6 +56,18 @@ async def read(request: web.Request, shape: type[B]) -> B:
         if isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:  # A datetime is a date as well.
             raise Problem(400, f"`{name.rstrip('_')}` must lie in the years {FIRST_YEAR} to {LAST_YEAR}.")
     return body
+
+
+async def form(request: web.Request) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+    """Read what a form sent.
+
+    Raises:
+        Problem: 400 it is no form, or not written as it says.
+    """
+    try:
+        return await request.post()
+    except (ValueError, LookupError, RuntimeError, http_exceptions.HttpProcessingError) as error:
+        raise Problem(400, f"The form cannot be read: {one_line(str(error), TEXT_MAX_CHARS)}.") from error
 
 
 def line(text: str, max_chars: int = TITLE_MAX_CHARS) -> str:

@@ -14,6 +14,7 @@ from sentinel.core.calendar import instant_of
 from sentinel.core.change import Change
 from sentinel.core.change_plan import Wanted
 from sentinel.core.change_plan import plan as judged
+from sentinel.core.fixes import Fix
 from sentinel.core.model import Refused
 from sentinel.core.quality import Reason, written
 from sentinel.core.quality_words import CHOICES, LABELS, read
@@ -69,6 +70,8 @@ def routes() -> list[Route]:
         Route("GET", f"{HERE}/plan", plan_form),
         Route("POST", f"{HERE}/plan", plan),
         Route("POST", f"{HERE}/plan/check", check),
+        Route("POST", f"{HERE}/fixes", add_fix),
+        Route("POST", f"{HERE}/fixes/{{number}}/done", deliver_fix),
         Route("GET", f"{HERE}/{{number}}", show_one),
         *(Route("POST", f"{HERE}/{{number}}/{name}", act) for name in FORMS),
     ]
@@ -96,7 +99,33 @@ async def show(request: web.Request) -> web.Response:
         more=len(over) > page * OVER_MAX,
         fixes=[(fix, changes.is_owed(fix)) for fix in changes.fixes()],
         may_plan=_may(request, "deliver"),
+        may_work=_may(request, "work"),
     )
+
+
+async def add_fix(request: web.Request) -> web.Response:
+    """Keep that a fix is validated and waits for its delivery (rule CHG-7)."""
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
+    context, by = request.app[CONTEXT], people.acting(request, form.get("by", ""))
+    since = moments.read(form.get("since", ""), context.settings().timezone, "since")
+    fix = Fix(
+        service=form.get("service", ""),
+        title=bodies.line(form.get("title", ""), bodies.TITLE_MAX_CHARS),
+        component=bodies.line(form.get("component", "")),
+        since=since or context.now(),
+        by=by,
+    )
+    await known(context).add_fix(fix)
+    return went_back(request, f"{HERE}#fixes", by)
+
+
+async def deliver_fix(request: web.Request) -> web.Response:
+    """Keep that a fix was delivered, by a change where one is named."""
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
+    by, change = people.acting(request, form.get("by", "")), form.get("change", "").strip()
+    number = numbered(request.match_info["number"], "FIX")
+    await known(request.app[CONTEXT]).deliver_fix(number, by, numbered(change, "CHG") if change else "")
+    return went_back(request, f"{HERE}#fixes", by)
 
 
 async def show_one(request: web.Request) -> web.Response:
@@ -283,7 +312,7 @@ def _wanted(request: web.Request, form: dict[str, str]) -> Wanted:
 
 async def _form(request: web.Request) -> dict[str, str]:
     """Return the fields of a form; several of one name are lines of one text."""
-    fields = await request.post()
+    fields = await bodies.form(request)
     return {name: "\n".join(str(value) for value in fields.getall(name)) for name in fields}
 
 

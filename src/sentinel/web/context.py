@@ -288,7 +288,7 @@ class Context:
     notify_test: Callable[[str], Awaitable[list[Delivered]]]
     blackbox: Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[ProbeAnswer]]
     blackbox_told: Callable[[str, Mapping[str, str]], Awaitable[ProbeAnswer]]
-    served: Callable[[str, str, int, float], None] = lambda *_: None
+    served: Callable[[str, str, int, float | None], None] = lambda *_: None
     job: Callable[[str], Heard] = lambda _name: NOTHING
     classify: Callable[[Facts], Verdict | None] = lambda facts: classify(facts, (), ())
     words: Callable[[str], tuple[str, ...]] = lambda _label: ()

@@ -124,4 +124,4 @@ async def _state(request: web.Request) -> Incident:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value) for name, value in (await request.post()).items()}
+    return {name: str(value) for name, value in (await bodies.form(request)).items()}

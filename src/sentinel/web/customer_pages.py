@@ -17,8 +17,10 @@ from sentinel.core import clocks
 from sentinel.core.calendar import shown_at
 from sentinel.core.change import Change
 from sentinel.core.model import Phase
+from sentinel.core.public import MESSAGES_MAX, message_of
 from sentinel.core.state import Incident
 from sentinel.engine.live import State
+from sentinel.store.base import Recorded
 from sentinel.web import bodies, identity, tenancy
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.guard import Handler
@@ -81,7 +83,9 @@ async def incident(request: web.Request) -> web.StreamResponse:
     state: Incident | None = await context.read(context.store.incident, number)
     if state is None or not tenancy.sees(request, (state.service,)):
         raise Problem(404, f"There is no incident {number}.")
-    return render(request, "customer_incident.html", one=state)
+    timeline: list[Recorded] = await context.read(context.store.timeline, number)
+    written = [found for recorded in timeline if (found := message_of(recorded.event)) is not None]
+    return render(request, "customer_incident.html", one=state, messages=written[: -MESSAGES_MAX - 1 : -1])
 
 
 async def requests(request: web.Request) -> web.StreamResponse:

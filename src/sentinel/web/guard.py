@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlencode, urlsplit
@@ -41,6 +42,7 @@ DOORS: Final[dict[Access, Right]] = {"listed": "look", "alerts": "work", "proble
 # Who may send alerts is held up, not refused: what is refused is lost, and the queue behind these doors is bounded.
 SENDERS: Final[frozenset[Access]] = frozenset({"alerts", "problems"})
 
+HOSTS_KEPT_MAX: Final = 256  # Of the names by which it is asked.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 FRIENDLY_SITES = frozenset({"same-origin", "none"})
 HEADERS = {
@@ -240,17 +242,24 @@ def _host_is_ours(request: web.Request, context: Context) -> bool:
     written = request.headers.get("Host")
     if written is None:  # No browser leaves it out.
         return True
+    name, loopback = _host_of(written)
+    if loopback:
+        return True
+    settings = context.settings()
+    return bool(name) and name in {settings.listen_host, urlsplit(settings.site_url).hostname}
+
+
+@lru_cache(maxsize=HOSTS_KEPT_MAX)
+def _host_of(written: str) -> tuple[str, bool]:
+    """Return the name in a Host header, empty when it is none, and whether it is this machine's own."""
     try:
         name = urlsplit(f"//{written}").hostname or ""
     except ValueError:
-        return False
-    settings = context.settings()
-    if name in {"localhost", settings.listen_host, urlsplit(settings.site_url).hostname}:
-        return True
+        return "", False
     try:
-        return ip_address(name).is_loopback
+        return name, name == "localhost" or ip_address(name).is_loopback
     except ValueError:
-        return False
+        return name, False
 
 
 def _origin_is_ours(request: web.Request) -> bool:
@@ -288,7 +297,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     """Turn what cannot be served into an answer that says why: details for programs, a page for people."""
     try:
         return await handler(request)
-    except (Problem, Refused, StoreUnavailable, web.HTTPError) as error:
+    except (Problem, Refused, StoreUnavailable, web.HTTPError, web.RequestPayloadError) as error:
         problem = as_problem(error)
     if _wants_page(request):
         from sentinel.web.rendering import error_page  # noqa: PLC0415  the pages need this module
@@ -308,7 +317,9 @@ def as_problem(error: Exception) -> Problem:
         case Unknown():
             return Problem(404, str(error))
         case Refused():
-            return Problem(409, str(error))
+            problem = Problem(409, str(error))
+            problem.refusal = error
+            return problem
         case StoreUnavailable():
             return Problem(503, f"The database cannot be used now: {error}", Retry_After=str(RETRY_AFTER_S))
         case web.HTTPMethodNotAllowed():
@@ -317,6 +328,8 @@ def as_problem(error: Exception) -> Problem:
             return Problem(413, "The body is too large.")
         case web.HTTPError():
             return Problem(error.status, f"{error.reason}.")
+        case web.RequestPayloadError():
+            return Problem(400, "The body is not packed as its headers say.")
         case _:
             raise AssertionError(f"no answer for {type(error).__name__}") from error
 

@@ -12,7 +12,7 @@ from sentinel.core import handing
 from sentinel.core.model import CauseClass, Level, Priority, Severity, WaitsOn
 from sentinel.rules import LEVEL_OF, SEVERITY_OF
 from sentinel.rules.words import ATTRIBUTED, CAUSES
-from sentinel.web import bodies, ordering, peers, people
+from sentinel.web import bodies, ordering, peers, people, publishing
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import Problem
@@ -162,4 +162,5 @@ ACTIONS: dict[str, Handler] = {
     "unacknowledge": unacknowledge,
     "assign": assign,
     "problem": problem,
+    "publish": publishing.publish,
 }

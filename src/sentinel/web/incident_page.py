@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from sentinel.core.model import CauseClass, Page, Phase, Priority
 from sentinel.core.state import Incident
 from sentinel.rules import LEVEL_OF, SEVERITY_OF
 from sentinel.store.base import OutboxRow, Recorded
-from sentinel.web import bodies, coming, people, pictures
+from sentinel.web import bodies, coming, people, pictures, publishing
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.guard import Route
 from sentinel.web.ordering import NUMBER, number_of, queued
@@ -103,6 +104,8 @@ async def show(request: web.Request) -> web.Response:
         similar=await _similar(context, state),
         pictures=await pictures.of(context, state),
         told=_told(context),
+        publishable=publishing.possible(request, state),
+        next_in=[timedelta(minutes=one) for one in publishing.NEXT_IN_M],
     )
 
 
@@ -172,7 +175,7 @@ ACTIONS: Final[dict[str, Callable[[Form], c.Command]]] = {
 
 async def act(request: web.Request) -> web.Response:
     """Do what a form asks, and go back to the page it stood on."""
-    fields = {name: str(value) for name, value in (await request.post()).items()}
+    fields = {name: str(value) for name, value in (await bodies.form(request)).items()}
     number = number_of(request.match_info["number"])
     by = people.acting(request, fields.get("by", ""))
     form = Form(by, bodies.lines(fields.get("text", "")), fields, request.app[CONTEXT])
@@ -187,4 +190,5 @@ def routes() -> list[Route]:
         Route("GET", "/incidents", show_all),
         Route("GET", "/incidents/{number}", show),
         *(Route("POST", f"/incidents/{{number}}/{action}", act) for action in ACTIONS),
+        Route("POST", "/incidents/{number}/publish", publishing.publish_form),
     ]

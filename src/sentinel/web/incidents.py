@@ -156,7 +156,19 @@ async def find(context: Context, number: str) -> IncidentPage:
 
 async def raise_incident(request: web.Request) -> web.Response:
     """Open an incident that a person saw."""
-    body = await bodies.read(request, Raise)
+    state = await opened(request, await bodies.read(request, Raise))
+    response = bodies.json(incident_view(state), status=201)
+    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
+    return response
+
+
+async def opened(request: web.Request, body: Raise) -> Incident:
+    """Open the incident that somebody describes, and return it.
+
+    Raises:
+        Problem: 400 it makes no sense.
+        StoreUnavailable: it is not on disk.
+    """
     title = bodies.line(body.title)
     if not title:
         raise Problem(400, "An incident needs a title.")
@@ -194,10 +206,7 @@ async def raise_incident(request: web.Request) -> web.Response:
     plan = context.desk.policy.plan_for(signal.service, verdict)
     if body.expected_s is not None:
         plan = replace(plan, expected=timedelta(seconds=body.expected_s))
-    state = await context.desk.report(signal, verdict, requester=by, plan=plan)
-    response = bodies.json(incident_view(state), status=201)
-    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
-    return response
+    return await context.desk.report(signal, verdict, requester=by, plan=plan)
 
 
 async def acknowledge(request: web.Request) -> web.Response:

@@ -75,7 +75,7 @@ async def _content(request: web.Request) -> Any:
         Problem: 413 it is too large, 400 it is neither.
     """
     if request.content_type == "application/x-www-form-urlencoded":
-        return dict(await request.post())
+        return dict(await bodies.form(request))
     content = await request.content.read(BODY_MAX_BYTES + 1)
     if len(content) > BODY_MAX_BYTES:
         raise Problem(413, "The body is too large.")

@@ -17,7 +17,7 @@ from sentinel.core.model import Person
 from sentinel.core.state import Incident
 from sentinel.messages import links
 from sentinel.store.base import Recorded
-from sentinel.web import rendering
+from sentinel.web import now, rendering
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import Problem
 
@@ -63,7 +63,7 @@ async def find(request: web.Request) -> Found:
             event = timeline[told.sequence - 1].event
             for page in e.pages_of(event):
                 person = context.settings().directory.people.get(page.person)
-                if made.is_for(told, page) and person is not None:
+                if made.is_for(told, page, event.at) and person is not None:
                     used = context.now() - event.at > SERVES_FOR or _spent(timeline[told.sequence :], page.person)
                     return Found(state, person, used)
     raise Problem(404, "This link leads nowhere.")
@@ -87,6 +87,8 @@ def _page(request: web.Request, found: Found) -> web.Response:
         whom=found.person.name,
         mine=found.state.acknowledged_by == found.person.id,
         offered=found.state.phase == "open" and not found.used,
+        clocks=now.running(found.state),
+        next_step=now.following(found.state, request.app[CONTEXT]) if found.state.phase == "open" else None,
         signal=next(iter(found.state.failing()), None),
     )
     response.headers["Referrer-Policy"] = "no-referrer"  # The code must not travel on.

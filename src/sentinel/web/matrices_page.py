@@ -130,4 +130,4 @@ def _name(request: web.Request) -> str:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value).strip() for name, value in (await request.post()).items()}
+    return {name: str(value).strip() for name, value in (await bodies.form(request)).items()}

@@ -1,4 +1,4 @@
-"""One's own account: the password, the second factor, and where one is signed in."""
+"""Oneself: how one is reached and whether that works, the language, the password, the second factor, the sessions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from aiohttp import web
 from sentinel.core import accounts as core
 from sentinel.core.model import Person, Refused
 from sentinel.engine.accounts import Accounts, new_second, second_url
-from sentinel.web import identity, sessions
+from sentinel.web import bodies, contact_tests, identity, people_page, sessions
 from sentinel.web.context import CONTEXT
 from sentinel.web.guard import Route
 from sentinel.web.problem import Problem
 from sentinel.web.rendering import render
 
 HERE: Final = "/me"
-SECOND: Final = "second"
 
 
 def routes() -> list[Route]:
     """Return the page and its forms."""
     return [
         Route("GET", HERE, show),
+        Route("POST", f"{HERE}/test", send_test),
         Route("POST", f"{HERE}/password", change_password),
         Route("POST", f"{HERE}/second", set_second),
         Route("POST", f"{HERE}/second/remove", remove_second),
@@ -32,22 +32,29 @@ def routes() -> list[Route]:
 
 
 async def show(request: web.Request) -> web.Response:
-    """Show the account of who asks."""
-    return _page(request)
+    """Show who asks how they are reached, and their account."""
+    return await _page(request)
+
+
+async def send_test(request: web.Request) -> web.Response:
+    """Send oneself a test by one channel: the way that every message goes."""
+    _, person = _mine(request)
+    await contact_tests.send(request, person, person.id, str((await bodies.form(request)).get("channel", "")))
+    raise web.HTTPSeeOther(f"{HERE}?done=test#reach")
 
 
 async def change_password(request: web.Request) -> web.Response:
     """Set another password, for whoever knows the one of now; every other session ends."""
     accounts, person = _mine(request)
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
     if not await accounts.prove(person.id, form.get("password", ""), form.get("code", "")):
-        return _page(request, "me_wrong")
+        return await _page(request, "me_wrong")
     if form.get("new", "") != form.get("again", ""):
-        return _page(request, "sign_not_the_same")
+        return await _page(request, "sign_not_the_same")
     try:
         password = core.fitting(form.get("new", ""), person.id, person.name)
     except Refused:
-        return _page(request, "sign_too_weak")
+        return await _page(request, "sign_too_weak")
     await accounts.set_password(person.id, password, person.id)
     response = web.Response(status=303, headers={"Location": f"{HERE}?done=password"})
     await sessions.begin(request, response, person.id, "password")
@@ -57,24 +64,24 @@ async def change_password(request: web.Request) -> web.Response:
 async def set_second(request: web.Request) -> web.Response:
     """Set a second factor, for whoever shows a code of it, and the password."""
     accounts, person = _mine(request)
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
     if accounts.of(person.id).second:
         raise Problem(409, "There is a second factor already; remove it first.")
     if not await accounts.prove(person.id, form.get("password", ""), ""):
-        return _page(request, "me_wrong", second=form.get("secret", ""))
+        return await _page(request, "me_wrong", second=form.get("secret", ""))
     try:
         await accounts.set_second(person.id, form.get("secret", ""), form.get("code", ""), person.id)
     except (Refused, ValueError):  # No secret of ours.
-        return _page(request, "me_wrong_code", second=form.get("secret", ""))
+        return await _page(request, "me_wrong_code", second=form.get("secret", ""))
     raise web.HTTPSeeOther(f"{HERE}?done=second")
 
 
 async def remove_second(request: web.Request) -> web.Response:
     """Take the second factor away, for whoever shows it and the password."""
     accounts, person = _mine(request)
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
     if not await accounts.prove(person.id, form.get("password", ""), form.get("code", "")):
-        return _page(request, "me_wrong")
+        return await _page(request, "me_wrong")
     await accounts.set_second(person.id, "", "", person.id)
     raise web.HTTPSeeOther(f"{HERE}?done=second")
 
@@ -102,21 +109,28 @@ def _mine(request: web.Request) -> tuple[Accounts, Person]:
     return context.accounts, person
 
 
-def _page(request: web.Request, wrong: str = "", second: str = "") -> web.Response:
+async def _page(request: web.Request, wrong: str = "", second: str = "") -> web.Response:
     accounts, person = _mine(request)
     account, who = accounts.of(person.id), identity.of(request)
     secret = "" if account.second else (second or new_second())
-    site = request.app[CONTEXT].settings().site_name
+    context = request.app[CONTEXT]
+    test = contact_tests.known(context).of(person.id)
+    fates = await contact_tests.fates(context, (test,))
     response = render(
         request,
         "me.html",
         whom=person,
         role=who.role if who else "",
         account=account,
+        addresses=people_page.addresses(person, context, whole=True),
+        channels=contact_tests.channels_of(context, person),
+        test=test,
+        fates=fates.get(person.id, ()),
+        standing=contact_tests.standing,
         sessions=accounts.sessions(person.id),
         here=who.session.id if who and who.session else "",
         secret=secret,
-        secret_url=second_url(secret, person.id, site) if secret else "",
+        secret_url=second_url(secret, person.id, context.settings().site_name) if secret else "",
         least=core.PASSWORD_MIN_CHARS,
         wrong=wrong,
         done=request.query.get("done", ""),

@@ -54,6 +54,7 @@ class Now(NamedTuple):
     nexts: dict[str, Coming | None]
     lately: list[Incident]
     counts: list[tuple[str, int]]
+    untaken: int
     requests: int
     seen: Overview
     troubled: list[Row]
@@ -67,7 +68,8 @@ async def show(request: web.Request) -> web.Response:
     return render(
         request,
         "now.html",
-        clocks_of=_running,
+        clocks_of=running,
+        seen_of=_seen,
         refreshing=bool(request.query.get("refresh")),
         **look_around(request)._asdict(),
     )
@@ -84,9 +86,10 @@ def look_around(request: web.Request) -> Now:
     return Now(
         active=active[:INCIDENTS_MAX],
         more_active=len(active) - INCIDENTS_MAX,
-        nexts={state.number: _next(state, context) for state in active[:INCIDENTS_MAX]},
+        nexts={state.number: following(state, context) for state in active[:INCIDENTS_MAX]},
         lately=[state for state in incidents if state.phase == "resolved"][:LATELY_MAX],
         counts=_counts(active),
+        untaken=sum(not state.acknowledged_by for state in active),
         requests=sum(state.kind == "request" and state.active for state in every),
         seen=seen,
         troubled=seen.troubled[:TROUBLED_MAX],
@@ -96,13 +99,18 @@ def look_around(request: web.Request) -> Now:
     )
 
 
-def _running(state: Incident) -> list[ClockState]:
+def running(state: Incident) -> list[ClockState]:
     """Return the clocks to show: those that run or stand still, the nearest first."""
     left = [clock for clock in state.clocks.values() if clock.ended_at is None]
     return sorted(left, key=lambda clock: clock.deadline.due_at)
 
 
-def _next(state: Incident, context: Context) -> Coming | None:
+def _seen(state: Incident) -> str:
+    """Return what was seen, in the words of the newest signal that still holds and has any."""
+    return next((one.detail for one in reversed(state.failing()) if one.detail and one.detail != state.title), "")
+
+
+def following(state: Incident, context: Context) -> Coming | None:
     """Return what happens next by itself: what falls due is shown as a clock."""
     return next((one for one in coming.of_incident(state, context.desk.policy.directory) if one.what != "target"), None)
 

@@ -147,7 +147,7 @@ async def undo(request: web.Request) -> web.Response:
 
 
 async def _form(request: web.Request) -> dict[str, str]:
-    return {name: str(value).strip() for name, value in (await request.post()).items()}
+    return {name: str(value).strip() for name, value in (await bodies.form(request)).items()}
 
 
 def _time(form: dict[str, str], context: Context) -> tuple[datetime, datetime]:

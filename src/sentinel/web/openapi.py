@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,7 +21,7 @@ from sentinel.web.problem import PROBLEM_TYPE, Details
 from sentinel.web.repeats import HEADER, KEY_MAX_CHARS
 from sentinel.web.rights import API, Grant
 
-DOCUMENT: Final = web.AppKey("DOCUMENT", bytes)
+DESCRIBE: Final = web.AppKey("DESCRIBE", partial[bytes])
 OPENAPI: Final = "3.1.0"
 REFERENCE: Final = "#/components/schemas/{name}"
 ABOUT: Final = (
@@ -32,7 +34,9 @@ _IN_PATH: Final = re.compile(r"\{(\w+)\}")
 
 async def show(request: web.Request) -> web.Response:
     """Describe the API."""
-    return web.Response(body=request.app[DOCUMENT], content_type="application/json")
+    # Made at the first request, beside the loop: no start waits for it, and nothing that is probed.
+    body = await asyncio.to_thread(request.app[DESCRIBE])
+    return web.Response(body=body, content_type="application/json")
 
 
 def encoded(routes: Iterable[Route]) -> bytes:

@@ -11,6 +11,7 @@ from sentinel.core.overload import Fact
 from sentinel.web import bodies, people
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT, Context
+from sentinel.web.rendering import went_back
 
 SWITCHES_MAX = 100
 
@@ -52,6 +53,14 @@ async def switch(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     await context.overload.switch(people.acting(request, body.by), bodies.line(body.why), on=body.on)
     return bodies.json(_view(context))
+
+
+async def switch_form(request: web.Request) -> web.Response:
+    """Switch by the form of the first page."""
+    form = await bodies.form(request)
+    by, why = people.acting(request, str(form.get("by", ""))), bodies.line(str(form.get("why", "")))
+    await request.app[CONTEXT].overload.switch(by, why, on=form.get("on") == "yes")
+    return went_back(request, "/", by)
 
 
 def _view(context: Context) -> OverloadView:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pwd
 import socket
 import struct
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from aiohttp import web
 
+PEERS_KEPT_MAX = 1_024
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
 
 # Whoever writes one of these is a proxy, and its client is somebody else, at an address that anybody can write.
@@ -26,7 +28,13 @@ def address(request: web.Request) -> IPv4Address | IPv6Address | None:
     name = request.transport.get_extra_info("peername") if request.transport else None
     if not isinstance(name, tuple):
         return None
-    found = ip_address(str(name[0]).partition("%")[0])
+    return _read(str(name[0]))
+
+
+@lru_cache(maxsize=PEERS_KEPT_MAX)
+def _read(text: str) -> IPv4Address | IPv6Address:
+    """Return the address that the system writes so; each request asks several times."""
+    found = ip_address(text.partition("%")[0])
     return getattr(found, "ipv4_mapped", None) or found
 
 

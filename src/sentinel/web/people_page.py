@@ -14,12 +14,11 @@ from aiohttp import web
 from sentinel.core.accounts import Account
 from sentinel.core.addresses import Doubt
 from sentinel.core.model import Person, Role
-from sentinel.engine.tested import ContactTest, Way
+from sentinel.engine.tested import ContactTest
 from sentinel.store.base import OutboxRow, Sought
-from sentinel.web import accounts, bodies, identity, people, sessions
+from sentinel.web import accounts, bodies, contact_tests, identity, people, sessions
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.guard import Route
-from sentinel.web.problem import Problem
 from sentinel.web.rendering import render, went_back
 
 HERE: Final = "/people"
@@ -39,12 +38,13 @@ class Address(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A person on the page; ``delivered`` is the last message that a carrier took."""
+    """A person on the page; ``fates`` is what came of the last test, ``delivered`` the last message that left."""
 
     person: Person
     role: Role
     addresses: tuple[Address, ...]
     test: ContactTest | None
+    fates: tuple[contact_tests.Fate, ...]
     delivered: OutboxRow | None
     account: Account | None
     sessions: int
@@ -68,16 +68,17 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def test(request: web.Request) -> web.Response:
-    """Send a marked test to a person by each of their channels."""
-    by = people.acting(request, str((await request.post()).get("by", "")))
+    """Send a marked test to a person, by one of their channels or each."""
+    form = await bodies.form(request)
+    by = people.acting(request, str(form.get("by", "")))
     person = accounts.person_of(request, request.match_info["id"])
-    await send_test(request, person.id, by)
+    await contact_tests.send(request, person, by, str(form.get("channel", "")))
     return went_back(request, f"{HERE}?q={person.id}#p-{person.id}", by)
 
 
 async def invite(request: web.Request) -> web.Response:
     """Ask somebody in, and show the link: the one time that anybody sees it."""
-    by = people.acting(request, str((await request.post()).get("by", "")))
+    by = people.acting(request, str((await bodies.form(request)).get("by", "")))
     person = accounts.person_of(request, request.match_info["id"])
     made = await accounts.ask_in(request, person, by)
     return await _page(request, made)
@@ -85,7 +86,7 @@ async def invite(request: web.Request) -> web.Response:
 
 async def disable(request: web.Request) -> web.Response:
     """Let nobody in by an account any more."""
-    form = await request.post()
+    form = await bodies.form(request)
     by, why = people.acting(request, str(form.get("by", ""))), bodies.line(str(form.get("why", "")))
     person = accounts.person_of(request, request.match_info["id"])
     await accounts.known(request).disable(person.id, by, why)
@@ -94,26 +95,10 @@ async def disable(request: web.Request) -> web.Response:
 
 async def enable(request: web.Request) -> web.Response:
     """Take an account again."""
-    by = people.acting(request, str((await request.post()).get("by", "")))
+    by = people.acting(request, str((await bodies.form(request)).get("by", "")))
     person = accounts.person_of(request, request.match_info["id"])
     await accounts.known(request).enable(person.id, by)
     return went_back(request, f"{HERE}?q={person.id}#p-{person.id}", by)
-
-
-async def send_test(request: web.Request, person: str, by: str) -> None:
-    """Send a person a test, and keep what came of it.
-
-    Raises:
-        Problem: 404 nobody knows the person.
-    """
-    context = request.app[CONTEXT]
-    try:
-        delivered = await context.notify_test(person)
-    except KeyError as error:
-        raise Problem(404, f"There is no person `{bodies.line(person)}`.") from error
-    if context.tested is not None:
-        ways = tuple(Way(channel=one.channel, error=bodies.line(one.error)) for one in delivered)
-        await context.tested.put(person, by, ways)
 
 
 def addresses(person: Person, context: Context, *, whole: bool) -> tuple[Address, ...]:
@@ -155,11 +140,14 @@ async def _page(request: web.Request, made: accounts.Invitation | None = None) -
     found = [one for one in context.settings().directory.people.values() if ":" not in one.id and _fits(one, asked)]
     shown = found[(page - 1) * SHOWN_MAX : page * SHOWN_MAX]
     last = await delivered(context, (one.id for one in shown))
+    tests = {one.id: context.tested.of(one.id) for one in shown} if context.tested is not None else {}
+    fates = await contact_tests.fates(context, tests.values())
     administers = who is not None and who.has("administer")
     return render(
         request,
         "people.html",
-        found=[_shown(one, context, last, whole=administers) for one in shown],
+        found=[_shown(one, context, last, fates, whole=administers) for one in shown],
+        standing=contact_tests.standing,
         page=page,
         pages=-(-len(found) // SHOWN_MAX),
         asked=asked,
@@ -175,13 +163,21 @@ def _fits(person: Person, asked: str) -> bool:
     return text in person.id.casefold() or text in person.name.casefold()
 
 
-def _shown(person: Person, context: Context, last: Mapping[str, OutboxRow], *, whole: bool) -> Shown:
+def _shown(
+    person: Person,
+    context: Context,
+    last: Mapping[str, OutboxRow],
+    fates: Mapping[str, tuple[contact_tests.Fate, ...]],
+    *,
+    whole: bool,
+) -> Shown:
     known = context.accounts
     return Shown(
         person,
         sessions.of_person(person, "").role,
         addresses(person, context, whole=whole),
         context.tested.of(person.id) if context.tested is not None else None,
+        fates.get(person.id, ()),
         last.get(person.id),
         known.of(person.id) if known is not None else None,
         len(known.sessions(person.id)) if known is not None else 0,

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sentinel.core.matching import Silence, written
 from sentinel.engine.live import Row
-from sentinel.web import bodies, identity, paging, peers, people, silencing
+from sentinel.web import bodies, contact_tests, identity, paging, peers, people, silencing
 from sentinel.web.bodies import Body, Name, Text
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import Problem
@@ -125,14 +125,11 @@ async def expire_silence(request: web.Request) -> web.Response:
 
 
 async def test_person(request: web.Request) -> web.Response:
-    """Send a marked test to a person by each of their channels."""
-    name = request.match_info["id"]
-    context = request.app[CONTEXT]
-    person = people.known(name, context.settings().directory)
-    try:
-        return bodies.json(await context.notify_test(person))
-    except KeyError as error:
-        raise Problem(404, f"There is no person `{bodies.line(name)}`.") from error
+    """Send a marked test to a person by each of their channels; say at once what their carriers answered."""
+    context, who = request.app[CONTEXT], identity.of(request)
+    person = people.known(request.match_info["id"], context.settings().directory)
+    by = (who.acts_as if who else "") or peers.user(request) or "api"
+    return bodies.json(await contact_tests.at_once(request, person, by))
 
 
 async def list_messages(request: web.Request) -> web.Response:

@@ -7,6 +7,8 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
+from sentinel.core.model import Refused
+
 PROBLEM_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
 
@@ -18,6 +20,7 @@ class Problem(Exception):  # noqa: N818  it is an answer, not a fault
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.refusal: Refused | None = None  # What of it pages can say in another language.
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 

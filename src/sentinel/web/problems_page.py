@@ -136,7 +136,7 @@ async def finish_action(request: web.Request) -> web.Response:
 
 async def finish_incident_action(request: web.Request) -> web.Response:
     """Say that an action of an incident's review is done."""
-    fields = {name: str(value) for name, value in (await request.post()).items()}
+    fields = {name: str(value) for name, value in (await bodies.form(request)).items()}
     by, number = people.acting(request, fields.get("by", "")), number_of(request.match_info["number"])
     text = bodies.lines(fields.get("text", ""))
     await request.app[CONTEXT].desk.order(number, rc.FinishAction(by=by, action=_action(request), text=text))
@@ -144,7 +144,7 @@ async def finish_incident_action(request: web.Request) -> web.Response:
 
 
 async def _form(request: web.Request) -> Form:
-    fields = {name: str(value) for name, value in (await request.post()).items()}
+    fields = {name: str(value) for name, value in (await bodies.form(request)).items()}
     by = people.acting(request, fields.get("by", ""))
     number, text = problem_number(request.match_info["number"]), bodies.lines(fields.get("text", ""))
     return Form(request.app[CONTEXT].problems, number, by, text, request, fields)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+import time
+from functools import cache, partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Final, Literal, get_args
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,7 +21,7 @@ from sentinel.web import bodies, changes, identity, people, tenancy
 from sentinel.web.context import CONTEXT
 from sentinel.web.navigation import entries
 from sentinel.web.problem import Problem
-from sentinel.web.wording import LANGUAGE_COOKIE, LANGUAGES, wording
+from sentinel.web.wording import LANGUAGE_COOKIE, LANGUAGES, catalogue, wording
 
 Theme = Literal["auto", "light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
@@ -27,8 +29,10 @@ THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 SHOWN_MAX_CHARS: Final = 2000
 NAME_COOKIE: Final = "sentinel_name"
 THEME_COOKIE: Final = "sentinel_theme"
+CHOICES: Final = frozenset({"lang", "theme"})
 COOKIE_MAX_AGE_S: Final = 365 * 86_400
 STATIC_MAX_AGE_S: Final = 86_400
+WARM_PAUSE_S: Final = 0.02
 
 # Files of a folder are served as one: a page costs one request for its looks and one for its script.
 BUNDLES: Final = {"style.css": ("css", "text/css"), "script.js": ("js", "text/javascript")}
@@ -40,7 +44,7 @@ def render(request: web.Request, template: str, *, language: Language | None = N
     context = request.app[CONTEXT]
     settings = context.settings()
     words = wording(request, settings, context.now(), language)
-    who = identity.of(request)
+    who, path = identity.of(request), _place(request)
     # Whoever follows a link of a message is one of us; a stranger at a form is told nothing of what goes on.
     link = who is None and request.path.startswith("/a/") and "problem" not in values
     text = (
@@ -60,7 +64,8 @@ def render(request: web.Request, template: str, *, language: Language | None = N
             maintenance=_maintenance(request, who) if who is not None or link else [],
             inside=link if who is None else who.role != "customer",
             my_name=_my_name(request, who),
-            path=request.path,
+            path=path,
+            choice=partial(_choice, request, path),
             theme=_theme(request),
             themes=THEMES,
             asks=who,
@@ -108,6 +113,19 @@ async def static(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 
 
+def warm() -> None:
+    """Read all templates and words. It blocks for a second: else the first who looks at each page waits for it.
+
+    And so would everything else meanwhile: a template is compiled on the loop that asks for it.
+    """
+    for language in LANGUAGES:
+        catalogue(language)
+    templates = _templates()
+    for name in templates.list_templates(["html"]):
+        templates.get_template(name)
+        time.sleep(WARM_PAUSE_S)  # Others have their turns in between.
+
+
 @cache
 def _templates() -> Environment:
     return Environment(
@@ -145,6 +163,25 @@ def _bundle(folder: str) -> bytes:
 
 def _remember(response: web.Response, name: str, value: str) -> None:
     response.set_cookie(name, value, max_age=COOKIE_MAX_AGE_S, httponly=True, samesite="Strict")
+
+
+def _place(request: web.Request) -> str:
+    """Return what can be looked at again: the page itself, or the one whose form was sent where no page is."""
+    resource = request.match_info.route.resource
+    if request.method in {"GET", "HEAD"} or (resource is not None and any(one.method == "GET" for one in resource)):
+        return request.path
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return "/"
+    ours = parts.netloc == request.host and parts.path.startswith("/") and not parts.path.startswith("//")
+    return parts.path if ours else "/"
+
+
+def _choice(request: web.Request, path: str, **chosen: str) -> str:
+    """Return the address of the page with another language or theme, and all else that it was asked for."""
+    asked = [pair for pair in request.query.items() if pair[0] not in CHOICES] if path == request.path else []
+    return f"{path}?{urlencode([*asked, *chosen.items()])}"
 
 
 def _theme(request: web.Request) -> Theme:

@@ -82,7 +82,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def log(request: web.Request) -> web.Response:
     """Log what somebody asks for, and show it."""
-    fields = {name: str(value) for name, value in (await request.post()).items()}
+    fields = {name: str(value) for name, value in (await bodies.form(request)).items()}
     said = {name: bodies.line(fields.get(name, "")) for name in ("title", "category", "service", "requester", "by")}
     body = Asking(
         title=said["title"],
@@ -99,7 +99,7 @@ async def log(request: web.Request) -> web.Response:
 
 async def act(request: web.Request) -> web.Response:
     """Do what a form asks with a request, and go back to the page it stood on."""
-    fields = {name: str(value) for name, value in (await request.post()).items()}
+    fields = {name: str(value) for name, value in (await bodies.form(request)).items()}
     number = number_of(request.match_info["number"])
     by = people.acting(request, fields.get("by", ""))
     context = request.app[CONTEXT]

@@ -144,11 +144,11 @@ class Writer:
     def _status(self) -> str:
         report = self.report
         if report.final_at is not None:
-            said = self.say("final", moment=self._moment(report.final_at))
+            said = self.say("final", moment=self._moment(report.final_at), zone=self.words.zone.key)
         elif report.version:
             said = self.say("version", version=report.version, moment=self._moment(report.until))
         else:
-            said = self.say("draft", moment=self._moment(report.until))
+            said = self.say("draft", moment=self._moment(report.until), zone=self.words.zone.key)
         by = self.say("by", names=", ".join(map(self._name, report.authors))) if report.authors else ""
         return ", ".join(filter(None, (said, by)))
 

@@ -171,7 +171,7 @@ async def write(request: web.Request) -> web.Response:
 
 async def write_form(request: web.Request) -> web.Response:
     """Write one part from the form of the page, and go back to it."""
-    form = await request.post()
+    form = await bodies.form(request)
     number, part = number_of(request.match_info["number"]), bodies.line(str(form.get("part", "")))
     by = people.acting(request, str(form.get("by", "")))
     text = clean(str(form.get("text", "")), PART_MAX_CHARS)

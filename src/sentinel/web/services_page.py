@@ -27,6 +27,7 @@ from sentinel.web.charts import WHOLE_PERCENT, Bar
 from sentinel.web.context import CONTEXT, Agreed, Context
 from sentinel.web.guard import Route
 from sentinel.web.history import DAYS_SHOWN
+from sentinel.web.ordering import queued
 from sentinel.web.overview import overview
 from sentinel.web.problem import Problem
 from sentinel.web.rendering import render
@@ -142,7 +143,7 @@ async def show(request: web.Request) -> web.Response:
         state=overview(request).worst(name),
         lines=[line_of(rows) for rows in probes[:PROBES_MAX]],
         more_lines=max(0, len(probes) - PROBES_MAX),
-        incidents=[one for one in context.desk.open() if one.active and one.service == name][:INCIDENTS_MAX],
+        incidents=_incidents(context, name)[:INCIDENTS_MAX],
         changes=_changes(context, name),
         report=report,
         bars=_bars(report, words) if report else "",
@@ -154,6 +155,12 @@ async def show(request: web.Request) -> web.Response:
         promised=promised(agreed.contract, words) if agreed.contract else (),
         numbers=Words(words.language, words.zone),
     )
+
+
+def _incidents(context: Context, name: str) -> list[Incident]:
+    """Return the open incidents of a service in the order of work; what somebody asked for is no incident."""
+    found = [one for one in context.desk.open() if one.active and one.kind == "incident" and one.service == name]
+    return queued(found)
 
 
 def _shown(report: ServiceReport) -> Sequence[DayFigure]:

@@ -69,7 +69,7 @@ async def show(request: web.Request) -> web.Response:
 async def sign_in(request: web.Request) -> web.Response:
     """Begin a session for whoever proves who they are; say the same of all who do not."""
     accounts = _accounts(request)
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
     settings = request.app[CONTEXT].settings()
     written = bodies.line(form.get("person", ""), bodies.NAME_MAX_CHARS)
     person = people.known(written, settings.directory)
@@ -105,7 +105,7 @@ async def invited(request: web.Request) -> web.Response:
 async def set_password(request: web.Request) -> web.Response:
     """Set a password by an invitation, which is spent then, and begin a session."""
     accounts, person = _accounts(request), _whom(request)
-    form = {name: str(value) for name, value in (await request.post()).items()}
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
     password = form.get("password", "")
     if password != form.get("again", ""):
         return _invitation(request, person, "sign_not_the_same")

@@ -86,7 +86,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     """Add a silence, or one that comes again and again."""
-    form = {name: str(value).strip() for name, value in (await request.post()).items()}
+    form = {name: str(value).strip() for name, value in (await bodies.form(request)).items()}
     context, by = request.app[CONTEXT], people.acting(request, form.get("by", ""))
     if form.get("every"):
         await _again(context, form, by)
@@ -100,14 +100,14 @@ async def add(request: web.Request) -> web.Response:
 
 async def end(request: web.Request) -> web.Response:
     """End a silence now."""
-    by = people.acting(request, str((await request.post()).get("by", "")))
+    by = people.acting(request, str((await bodies.form(request)).get("by", "")))
     await silencing.expire(request.app[CONTEXT], request.match_info["id"], by)
     return went_back(request, HERE, by)
 
 
 async def end_recurring(request: web.Request) -> web.Response:
     """Have a silence come no more; the one in force ends."""
-    by = people.acting(request, str((await request.post()).get("by", "")))
+    by = people.acting(request, str((await bodies.form(request)).get("by", "")))
     context, name = request.app[CONTEXT], request.match_info["id"]
     if context.recurring is None or await context.recurring.remove(name) is None:
         raise Problem(404, f"There is no silence `{bodies.line(name)}` that comes again.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,8 +10,8 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from sentinel.core.matching import LONG, WIDE_TARGETS, Silence
-from sentinel.engine.live import Live, labels_of
-from sentinel.engine.patterns import fits
+from sentinel.engine.live import Live
+from sentinel.engine.wide_silences import covered
 from sentinel.web import bodies
 from sentinel.web.context import CONTEXT, Context
 from sentinel.web.problem import Problem
@@ -45,16 +44,8 @@ async def counted(request: web.Request, silences: Sequence[Silence]) -> dict[str
 
 
 async def count_targets(live: Live, silences: Sequence[Silence]) -> list[int]:
-    """Return how many targets each silence speaks of; others have their turns in between."""
-    found = [0] * len(silences)
-    if silences:
-        for rows in live.slices():
-            for row in rows:
-                labels = labels_of(row)
-                for number, one in enumerate(silences):
-                    found[number] += one.fits(labels, fits)
-            await asyncio.sleep(0)
-    return found
+    """Return how many targets each silence speaks of."""
+    return [one.targets for one in await covered(live, silences)]
 
 
 def weigh(silence: Silence, targets: int) -> None:

@@ -11,7 +11,6 @@ WORDS: Final = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "90d": time
 FIRST: Final = "24h"
 SHORTEST: Final = timedelta(minutes=5)
 LONGEST: Final = timedelta(days=366)
-MINUTE: Final = timedelta(minutes=1)
 
 
 class Span(NamedTuple):

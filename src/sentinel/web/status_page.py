@@ -12,7 +12,8 @@ from typing import Final
 from aiohttp import web
 
 from sentinel.core.model import Language
-from sentinel.core.public import Page, Wanted
+from sentinel.core.public import Page
+from sentinel.core.public_wanted import Wanted
 from sentinel.engine.portal import FORMS, Form, Portal, Rendered
 from sentinel.engine.subscribers import ADDRESS_MAX_CHARS, Purpose, fits
 from sentinel.reporting import status_page
@@ -96,7 +97,7 @@ async def ask(request: web.Request) -> web.Response:
         raise Problem(403, "The request comes from another site.")
     if not (wanted.subscribe and portal.carries_mail()):
         raise Problem(404, "Nobody can subscribe to this page.")
-    form = await request.post()
+    form = await bodies.form(request)
     address = bodies.line(str(form.get("address", "")), ADDRESS_MAX_CHARS + 1)
     if not fits(address):
         response = _said(request, portal, wanted, "bad_address")

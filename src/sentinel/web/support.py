@@ -55,7 +55,7 @@ async def form(request: web.Request) -> web.Response:
 async def take(request: web.Request) -> web.Response:
     """Open a level-3 incident, or join the one that is open about this service; what is missing is said."""
     support, context = _entry(request), request.app[CONTEXT]
-    posted = await request.post()
+    posted = await bodies.form(request)
     said = {name: bodies.lines(str(posted.get(name, "")))[:TEXT_MAX_CHARS].strip() for name in FIELDS}
     missing = [name for name in ("name", "contact", "what") if not said[name]]
     if said["service"] not in support.services:

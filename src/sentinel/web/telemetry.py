@@ -10,18 +10,20 @@ from sentinel.web.context import CONTEXT
 from sentinel.web.guard import Handler
 
 UNKNOWN = "none"  # No route has this path.
+STREAM = "text/event-stream"
 
 
 @web.middleware
 async def telemetry(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the daemon of each request: its handler, method, code and how long it took."""
+    """Tell the daemon of each request: its handler, method, code and how long it took, unless it was a stream."""
     begin = time.perf_counter()
-    code = 500
+    code, stream = 500, False
     try:
         response = await handler(request)
-        code = response.status
+        code, stream = response.status, response.content_type == STREAM
         return response
     finally:
         resource = request.match_info.route.resource
         pattern = resource.canonical if resource is not None else UNKNOWN
-        request.app[CONTEXT].served(pattern, request.method, code, time.perf_counter() - begin)
+        took_s = None if stream else time.perf_counter() - begin
+        request.app[CONTEXT].served(pattern, request.method, code, took_s)

@@ -221,14 +221,13 @@ def message_view(row: OutboxRow) -> MessageView:
 
 
 # How a matcher is written: as an expression or not, asking for it or against it.
-SIGNS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
 
 
 def silence_view(silence: Silence) -> SilenceView:
     """Show a silence."""
     return SilenceView(
         id=silence.id,
-        matchers=tuple(f"{one.label}{SIGNS[one.how == 'regex', one.equal]}{one.value}" for one in silence.matchers),
+        matchers=tuple(one.text for one in silence.matchers),
         starts_at=silence.starts_at,
         ends_at=silence.ends_at,
         by=silence.by,

@@ -18,21 +18,23 @@ from sentinel.core import carried
 from sentinel.core import events as e
 from sentinel.core.clocks import MISSED
 from sentinel.core.crisis_events import CrisisEvent
-from sentinel.core.model import Directory, Language, Watch
+from sentinel.core.model import Directory, Language, Refused, Watch
+from sentinel.core.raci import NotTheirs
 from sentinel.messages.catalogue import Voice
 from sentinel.messages.status import step_name
-from sentinel.web import crisis_words, people, review_lines
+from sentinel.web import crisis_words, identity, people, review_lines
 from sentinel.web.coming import Coming
 from sentinel.web.context import Settings
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 LANGUAGE_COOKIE = "sentinel_lang"
 ACCEPTED_MAX = 10
+OWN = ("backend", "rule", "why")  # Fields of events that Sentinel fills in where nobody else does.
 
 
 @cache
-def _catalogue(language: Language) -> dict[str, Any]:
-    """Read what all pages say, and what each says: a file of its own in `pages`. A word has one home."""
+def catalogue(language: Language) -> dict[str, Any]:
+    """Return what all pages say, and what each says: a file of its own in `pages`. A word has one home."""
     folder = resources.files("sentinel.web").joinpath("locale")
     found = tomllib.loads(folder.joinpath(f"{language}.toml").read_text("utf-8"))
     for file in sorted(folder.joinpath("pages").iterdir(), key=lambda file: file.name):
@@ -54,7 +56,7 @@ class Wording:
 
     def say(self, key: str, /, **values: object) -> str:
         """Return a word or a sentence."""
-        return str(_catalogue(self.language)["word"][key]).format(**values)
+        return str(catalogue(self.language)["word"][key]).format(**values)
 
     def way(self, channel: str, reference: str) -> str:
         """Return how a message went: its channel, and the provider that took it in the channel's place."""
@@ -62,21 +64,21 @@ class Wording:
 
     def severity(self, key: str) -> str:
         """Return how a severity is said."""
-        return str(_catalogue(self.language)["severity"][key])
+        return str(catalogue(self.language)["severity"][key])
 
     def named(self, table: str, key: str) -> str:
         """Return how something with an id is called in a table."""
-        return str(_catalogue(self.language)[table].get(key, key))
+        return str(catalogue(self.language)[table].get(key, key))
 
     def sign(self, table: str, key: str) -> tuple[str, str]:
         """Return the sign and the word of a state: colour is never all that tells."""
-        sign, word = _catalogue(self.language)[table][key]
+        sign, word = catalogue(self.language)[table][key]
         return sign, word
 
     def moment(self, at: datetime, *, seconds: bool = False) -> str:
         """Write a moment: the date only when it is not today's, the year when it is not this one."""
         local, today = at.astimezone(self.zone), self.now.astimezone(self.zone)
-        shapes = _catalogue(self.language)["moment"]
+        shapes = catalogue(self.language)["moment"]
         clock = shapes["clock_seconds" if seconds else "clock"]
         if local.date() == today.date():
             shape = shapes["today"]
@@ -94,18 +96,18 @@ class Wording:
     def month(self, text: str) -> str:
         """Write a month that is given as ``2026-11``."""
         year, _, month = text.partition("-")
-        return f"{_catalogue(self.language)['moment']['months'][int(month) - 1]} {year}"
+        return f"{catalogue(self.language)['moment']['months'][int(month) - 1]} {year}"
 
     def day(self, day: date) -> str:
         """Write a day: the year only when it is not this one."""
-        shapes = _catalogue(self.language)["moment"]
+        shapes = catalogue(self.language)["moment"]
         shape = shapes["day" if day.year == self.now.astimezone(self.zone).year else "day_year"]
         weekday, month = shapes["weekdays"][day.weekday()], shapes["months"][day.month - 1]
         return str(shape.format(weekday=weekday, day=day.day, month=month, year=day.year))
 
     def hour(self, at: datetime) -> str:
         """Write the time of a moment, without its day."""
-        local, shapes = at.astimezone(self.zone), _catalogue(self.language)["moment"]
+        local, shapes = at.astimezone(self.zone), catalogue(self.language)["moment"]
         return str(shapes["clock"].format(hour=local.hour, minute=local.minute))
 
     def since(self, at: datetime) -> str:
@@ -129,6 +131,39 @@ class Wording:
         """Return a colon as it is set in the language."""
         return Markup("\u00a0:") if self.language == "fr" else ":"
 
+    def left(self, at: datetime, key: str) -> str:
+        """Write how long it is until a moment, or how late it is, as the page's script goes on counting.
+
+        The script writes the same text over it each second: nothing moves on the page when it begins to.
+        """
+        seconds = round((at - self.now).total_seconds())
+        text = self._counted(abs(seconds))
+        return f"−{text}" if seconds < 0 else self.say(key, time=text)
+
+    def elapsed(self, at: datetime) -> str:
+        """Write how long ago a moment was, as the page's script goes on counting."""
+        return self._counted(max(0, round((self.now - at).total_seconds())))
+
+    def _counted(self, seconds: int) -> str:
+        days, rest = divmod(seconds, 86_400)
+        hours, minutes, seconds = rest // 3600, rest // 60 % 60, rest % 60
+        if days:
+            return f"{days} {'j' if self.language == 'fr' else 'd'} {hours} h"
+        return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+    def own(self, text: str) -> str:
+        """Return what Sentinel itself gave as a reason or a name, in the reader's language."""
+        return Voice(self.language, self.zone).own(text)
+
+    def awaited(self, whom: str) -> str:
+        """Return who is waited for, in the reader's language."""
+        return Voice(self.language, self.zone).awaited(whom)
+
+    def zone_name(self) -> str:
+        """Return the zone of all times on the page, and what it is ahead of UTC now."""
+        ahead = self.now.astimezone(self.zone).strftime("%z")
+        return f"{self.zone.key} (UTC{ahead[:3].replace('-', '−')}:{ahead[3:]})"
+
     def clock(self, name: str) -> str:
         """Return how a clock is called."""
         return Voice(self.language, self.zone).named("clocks", name)
@@ -149,8 +184,24 @@ class Wording:
     @staticmethod
     def place(one: Coming) -> str:
         """Return the page of what something that comes is about."""
-        pages = {"gap": "/oncall", "change_begins": "/changes", "change_ends": "/changes"}
-        return pages.get(one.what) or f"/incidents/{one.about}{'/crisis' if one.what == 'crisis' else ''}"
+        if one.what == "gap":
+            return "/oncall"
+        if one.what in {"change_begins", "change_ends"}:
+            return f"/changes/{one.about}"
+        return f"/incidents/{one.about}{'/crisis' if one.what == 'crisis' else ''}"
+
+    def refused(self, refusal: Refused) -> str:
+        """Return a refusal in the reader's language; nothing for those that are said in English alone."""
+        if not isinstance(refusal, NotTheirs):
+            return ""
+        return self.say(
+            "refused_raci",
+            name=refusal.name,
+            who=self.named("raci_column", refusal.column or "partner"),
+            part=self.named("raci_part", refusal.part or "none"),
+            activity=self.named("crisis_activity", refusal.activity),
+            can=self.say("refused_or").join(self.named("raci_column", one) for one in refusal.whose),
+        )
 
     def event(self, event: e.Event, directory: Directory) -> str:
         """Write a line of the timeline."""
@@ -158,30 +209,20 @@ class Wording:
         for name in ("by", "person", "whose", "to"):
             if name in values:
                 values[name] = people.shown(values[name], directory)
-        key = str(type(event).__struct_config__.tag)
+        voice = Voice(self.language, self.zone)
+        values |= {name: voice.own(values[name]) for name in OWN if isinstance(values.get(name), str)}
+        key = _key_of(event)
         match event:
-            case e.Opened() | e.SignalJoined():
+            case e.Opened():
                 values["detail"] = event.signal.detail or event.signal.title
-            case e.ChangeLinked(change=""):
-                key = "change_unlinked"
+            case e.SignalJoined():  # The title of the incident says whose the first one was; not so of the others.
+                values["detail"] = ": ".join(filter(None, (event.signal.title, event.signal.detail)))
             case e.Scheduled():
                 values["on"] = self.day(event.on)
             case e.Pended():
                 values["whom"] = Voice(self.language, self.zone).awaited(people.shown(event.whom, directory))
-            case e.Held(on=False):
-                key = "released"
-            case e.Resolved(automatic=True):
-                key = "resolved_automatic"
-            case e.Closed(by=""):
-                key = "closed_automatic"
-            case e.Cascaded(by=""):
-                key = "cascaded_automatic"
-            case e.Routed(path="immediate"):
-                key = "routed_immediate"
-            case e.ProblemJudged(accepted=True):
-                key = "problem_accepted"
-            case e.Flapped(on=False):
-                key = "rested"
+            case e.Published():
+                values["text"] = (event.fr if self.language == "fr" else event.en) or event.fr or event.en
             case e.TargetWarned():
                 values["percent"] = str(event.percent).removesuffix(".0")
             case e.Escalated():
@@ -198,10 +239,10 @@ class Wording:
         if isinstance(event, e.Told):
             values["channel"] = carried.by(event.channel, event.reference)
         key = review_lines.filled(event, values, directory, self.moment, self.day) or key
-        line = str(_catalogue(self.language)["event"][key]).format(**values)
+        line = str(catalogue(self.language)["event"][key]).format(**values)
         watch = event.watch if isinstance(event, e.Opened | e.Reopened) else None
         if watch and watch.gated:
-            line += str(_catalogue(self.language)["event"]["waits"]).format(until=self._until(watch))
+            line += str(catalogue(self.language)["event"]["waits"]).format(until=self._until(watch))
         return line
 
     def _hours(self, watch: Watch, values: dict[str, Any]) -> str:
@@ -224,9 +265,34 @@ def _escalated(event: e.Escalated) -> str:
     return "escalated_due" if event.why == "due" else "escalated"
 
 
+def _key_of(event: e.Event) -> str:
+    """Return under which key an event is said: its tag, and for some another one when they were other than usual."""
+    match event:
+        case e.ChangeLinked(change=""):
+            return "change_unlinked"
+        case e.Held(on=False):
+            return "released"
+        case e.Resolved(automatic=True):
+            return "resolved_automatic"
+        case e.Closed(by=""):
+            return "closed_automatic"
+        case e.Cascaded(by=""):
+            return "cascaded_automatic"
+        case e.Routed(path="immediate"):
+            return "routed_immediate"
+        case e.ProblemJudged(accepted=True):
+            return "problem_accepted"
+        case e.Flapped(on=False):
+            return "rested"
+    return str(type(event).__struct_config__.tag)
+
+
 def wording(request: web.Request, settings: Settings, now: datetime, language: Language | None = None) -> Wording:
-    """Choose the language: the one asked for, the one asked for before, the browser's, the site's."""
-    return Wording(language or _language(request, settings.language), ZoneInfo(settings.timezone), now)
+    """Choose the language: the one asked for, the one asked for before, the browser's, the reader's, the site's."""
+    who = identity.of(request)
+    reader = settings.directory.people.get(who.acts_as) if who is not None else None
+    default = reader.language if reader is not None else settings.language
+    return Wording(language or _language(request, default), ZoneInfo(settings.timezone), now)
 
 
 def _language(request: web.Request, default: Language) -> Language:

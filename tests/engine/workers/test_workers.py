@@ -16,8 +16,9 @@ from sentinel.engine.clock import SystemClock
 from sentinel.engine.prober import Outcome, Prober, Surroundings
 from sentinel.engine.workers import process, wire, worker
 from sentinel.engine.workers.wire import Ran
-from sentinel.probes.net import AioResolver, TargetPolicy
+from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import ProbePlan
+from sentinel.probes.resolver import AioResolver
 from tests.engine.workers.house import alive, fleet, plans_of, until
 from tests.fakes.dns_server import DnsServer, records
 from tests.fakes.http_peer import HttpPeer

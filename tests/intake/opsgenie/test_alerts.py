@@ -227,7 +227,7 @@ async def test_no_route_of_the_door_answers_without_a_key(og: Client):
         (b"{", "application/json", 400, None),
         (b"[]", "application/json", 400, None),
         (b"[" * 100_000, "application/json", 400, None),
-        (b'{"message":"\\ud800"}', "application/json", 400, None),
+        (b'{"message":"\xff"}', "application/json", 400, None),
         (b"message=x", "application/x-www-form-urlencoded", 415, None),
         (b"{}", "application/json", 422, "message"),
         (b'{"message":"  "}', "application/json", 422, "message"),

@@ -9,7 +9,7 @@ import pytest
 
 from sentinel.core import events as e
 from sentinel.core.model import Page
-from sentinel.store.base import OutboxRow, Store, Write
+from sentinel.store.base import OutboxRow, Sought, Store, Write
 from tests.store.lives import ALICE, BOB, MINUTE, START, Life, ids, message, settled, ticket_row
 
 NOW = START + timedelta(hours=1)
@@ -155,6 +155,31 @@ def test_messages_are_listed_newest_first_without_tickets(store: Store):
     put(store, *(message(f"INC-{n}/1/alice/sms", at=START + n * MINUTE) for n in range(1, 5)), ticket_row("INC-4", 1))
     assert ids(store.messages(limit=2)) == ["INC-4/1/alice/sms", "INC-3/1/alice/sms"]
     assert ids(store.messages(limit=9, incident="INC-2")) == ["INC-2/1/alice/sms"]
+
+
+def test_what_a_carrier_took_is_found_whatever_became_of_it(store: Store):
+    names = ("reply/1", "status/x", "INC-1/1", "reply/2")
+    rows = [message(f"{name}/sms", incident="INC-1" if name == "INC-1/1" else "") for name in names]
+    put(store, *rows)
+    taken = [settled(row, "dead" if row is rows[0] else "done", NOW, reference="ref") for row in rows[:3]]
+    store.commit(Write(settlements=[*taken, settled(rows[3], "dead", NOW)]))
+    assert {row.id for row in store.taken(Sought(), START, limit=9)} == {rows[1].id, rows[2].id}
+    lost = store.taken(Sought(lost=True, bare=True), START, limit=9)
+    assert {row.id for row in lost} == {row.id for row in rows[:3]}
+    assert all(row.body == b"" and row.reference == "ref" for row in lost)
+    assert ids(store.taken(Sought(lost=True, apart=True, but="status/"), START, limit=9)) == [rows[0].id]
+
+
+def test_messages_of_no_incident_are_forgotten_once_settled_and_old(store: Store):
+    names = ("canary/1", "canary/2", "canary/3", "reply/1", "INC-1/1")
+    rows = [message(f"{name}/sms", incident="INC-1" if name == "INC-1/1" else "") for name in names]
+    young = message("canary/4/sms", incident="", at=START + MINUTE)
+    put(store, *rows, young)
+    store.commit(Write(settlements=[settled(row, "done", NOW) for row in (rows[0], *rows[2:], young)]))
+    assert store.forget_messages(START + MINUTE, "canary/") == 2
+    assert {row.id for row in store.messages(limit=9)} == {row.id for row in (rows[1], rows[3], rows[4], young)}
+    assert store.forget_messages(START + MINUTE) == 1
+    assert {row.id for row in store.messages(limit=9)} == {rows[1].id, rows[4].id, young.id}
 
 
 def test_the_queue_counts_what_waits_or_flies_by_channel(store: Store):

@@ -24,8 +24,9 @@ from sentinel.engine.scheduler import Key, Limits, Scheduler
 from sentinel.engine.supervision import Lag, keep, watch_tasks
 from sentinel.engine.workers import wire
 from sentinel.engine.workers.outbox import Outbox, scrubbed
-from sentinel.probes.net import AioResolver, TargetPolicy
+from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import ProbePlan
+from sentinel.probes.resolver import AioResolver
 
 log = structlog.get_logger(__name__)
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from sentinel.intake import json_text
 from sentinel.intake.opsgenie.records import PRIORITIES, Priority, Responder
 from sentinel.messages.clean import clean, one_line
 
@@ -67,8 +68,7 @@ async def read(request: web.Request) -> dict[str, Any]:
     if "json" not in request.headers.get("Content-Type", "").partition(";")[0].lower():
         raise Wrong(415, "Content-Type must be application/json")
     try:
-        # No lone surrogate passes UTF-8, none written as an escape passes msgspec; NaN is not JSON to it either.
-        body = msgspec.json.decode(content)
+        body = json_text.decode(content)
     except (ValueError, RecursionError) as error:
         raise Wrong(400, f"Could not parse the request body: {one_line(str(error), SAID_MAX_CHARS)}") from error
     if not isinstance(body, dict):

@@ -15,13 +15,17 @@ const Live = {
     this.join();
   },
 
-  join() {
+  join(again = false) {
     if (this.source) return;
-    this.source = new EventSource("/live");
-    // What happened while nobody listened is not told again: after each connection the page is looked at anew.
+    const topics = encodeURIComponent(this.topics.join(" "));
+    this.source = new EventSource(`/live?topics=${topics}${again ? "&again=1" : ""}`);
+    // What happened while nobody listened is not told again. Who comes back to the page sees it anew at once; a
+    // connection that was lost is lost for all open pages, and the server says to each when it is time to look.
+    let returned = this.joined && !again;
     this.source.addEventListener("hello", () => {
       this.pauseMs = 1000;
-      if (this.joined) this.refresh();
+      if (returned) this.refresh();
+      returned = false;
       this.joined = true;
     });
     this.source.addEventListener("changed", (event) => {
@@ -31,7 +35,7 @@ const Live = {
     this.source.onerror = () => {
       if (this.source && this.source.readyState === EventSource.CLOSED) {
         this.leave();
-        setTimeout(() => document.hidden || this.join(), this.pauseMs * (0.5 + Math.random()));
+        setTimeout(() => document.hidden || this.join(true), this.pauseMs * (0.5 + Math.random()));
         this.pauseMs = Math.min(this.pauseMs * 2, this.pauseMaxMs);
       }
     };
@@ -72,6 +76,7 @@ const Live = {
     const fresh = [...document.querySelectorAll("[data-said]")].filter((one) => !known.has(one.id));
     if (fresh.length) say(fresh);
     document.title = page.title;
+    Clock.set(page.body);
     Countdown.tick();
   },
 };
@@ -131,6 +136,18 @@ function say(fresh) {
   if (place) place.textContent = (loud.length ? loud : fresh).map((one) => one.dataset.said).join(". ");
 }
 
+// What time it is by the clock of Sentinel: that of a telephone may be minutes off, and a countdown must not be.
+const Clock = {
+  aheadMs: 0,
+  set(body) {
+    const at = Date.parse(body.dataset.now);
+    if (at) this.aheadMs = at - Date.now();
+  },
+  nowMs() {
+    return Date.now() + this.aheadMs;
+  },
+};
+
 // Time that is left, written each second; read aloud it stays what the server wrote.
 const Countdown = {
   start() {
@@ -139,9 +156,9 @@ const Countdown = {
   },
   tick() {
     for (const one of document.querySelectorAll("time[data-left]")) {
-      const left = Math.round((Date.parse(one.dateTime) - Date.now()) / 1000);
+      const left = Math.round((Date.parse(one.dateTime) - Clock.nowMs()) / 1000);
       const text = spell(Math.abs(left));
-      one.firstChild.textContent = left < 0 ? `−${text}` : text;
+      one.firstChild.textContent = left < 0 ? `−${text}` : one.dataset.left.replace("{}", text);
       one.classList.toggle("late", left < 0);
     }
   },
@@ -154,5 +171,6 @@ function spell(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
 
+Clock.set(document.body);
 Live.start();
 Countdown.start();

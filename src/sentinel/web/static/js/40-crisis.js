@@ -8,7 +8,7 @@ const Elapsed = {
   },
   tick() {
     for (const one of document.querySelectorAll("time[data-since]")) {
-      one.firstChild.textContent = spell(Math.max(0, Math.round((Date.now() - Date.parse(one.dateTime)) / 1000)));
+      one.firstChild.textContent = spell(Math.max(0, Math.round((Clock.nowMs() - Date.parse(one.dateTime)) / 1000)));
     }
   },
 };
