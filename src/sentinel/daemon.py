@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -101,14 +102,16 @@ class Daemon(Parts):
         tasks = [*self.begin(), loop.create_task(Collecting(self.dispatcher.at_rest).run(), name="collecting")]
         self.ready = True
         self.systemd.tell(self._ready_state())
-        warming = asyncio.create_task(asyncio.to_thread(warm), name="warming")
+        ended = threading.Event()
+        warming = asyncio.create_task(asyncio.to_thread(warm, ended), name="warming")
         await stopping.wait()
         self.ready = False
-        await warming
+        ended.set()
         self.systemd.tell("STOPPING=1")
         log.info("stopping")
         await web.cleanup()
         await self.stop(tasks)
+        await warming
 
     def begin(self) -> list[asyncio.Task[None]]:
         """Start the loops; one that ends by a bug is started again."""

@@ -224,10 +224,13 @@ async def test_what_answers_and_is_no_picture_is_said_and_breaks_nothing():
 async def test_for_programs_it_prints_once_what_it_would_show(tmp_path):
     async with alive(tmp_path) as one:
         await one.open("campus", "login fails")
+        async with asyncio.timeout(SOON_S):
+            while one.one.daemon.live.ran_at is None:  # The first run of the probe may still be to come.
+                await asyncio.sleep(0.05)
         done = await asyncio.to_thread(run, "top", "--json", "--url", one.url)
         now = json.loads(done.stdout)
-        assert [(row["number"], row["taken_by"]) for row in now["open"]] == [("INC-1", None)]
         assert now["targets"] == {"ok": 1}
+        assert [(row["number"], row["taken_by"]) for row in now["open"]] == [("INC-1", None)]
         assert now["on_call"][0]["name"] == "Amina Benali"
 
 

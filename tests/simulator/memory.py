@@ -189,12 +189,15 @@ class MemoryStore:
             row
             for row in self.rows.values()
             if row.kind == "message"
-            and row.state in TAKEN
+            and ((row.reference and row.settled_at) if sought.lost else row.state in TAKEN)
             and row.created_at >= since
+            and not (sought.apart and row.incident)
+            and not (sought.but and row.id.startswith(sought.but))
             and (not sought.people or row.person in sought.people)
             and sought.channel in {"", row.channel}
             and sought.reference in {"", row.reference}
         ]
+        found = [replace(row, body=b"") if sought.bare else row for row in found]
         return sorted(found, key=lambda row: (row.created_at, row.id), reverse=True)[:limit]
 
     def queue(self) -> dict[str, tuple[int, datetime]]:
@@ -224,6 +227,20 @@ class MemoryStore:
         for name in [name for name, row in self.rows.items() if row.incident in old]:
             del self.rows[name]
             self._live.pop(name, None)
+        return len(old)
+
+    def forget_messages(self, before: datetime, prefix: str = "") -> int:
+        old = [
+            name
+            for name, row in self.rows.items()
+            if row.kind == "message"
+            and not row.incident
+            and row.settled_at
+            and row.created_at < before
+            and name.startswith(prefix)
+        ]
+        for name in old:
+            del self.rows[name]
         return len(old)
 
     def size_bytes(self) -> int:

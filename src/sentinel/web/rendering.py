@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from functools import cache, partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, Final, Literal, get_args
 from urllib.parse import urlencode, urlsplit
 
+import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,6 +23,8 @@ from sentinel.web.context import CONTEXT
 from sentinel.web.navigation import entries
 from sentinel.web.problem import Problem
 from sentinel.web.wording import LANGUAGE_COOKIE, LANGUAGES, catalogue, wording
+
+log = structlog.get_logger(__name__)
 
 Theme = Literal["auto", "light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
@@ -113,17 +116,22 @@ async def static(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 
 
-def warm() -> None:
-    """Read all templates and words. It blocks for a second: else the first who looks at each page waits for it.
+def warm(ended: threading.Event) -> None:
+    """Read all templates and words, unless it has ``ended``. It blocks for a second: else the first who looks waits.
 
-    And so would everything else meanwhile: a template is compiled on the loop that asks for it.
+    And so would everything else meanwhile: a template is compiled on the loop that asks for it. What cannot be read now
+    is read when it is looked at.
     """
-    for language in LANGUAGES:
-        catalogue(language)
-    templates = _templates()
-    for name in templates.list_templates(["html"]):
-        templates.get_template(name)
-        time.sleep(WARM_PAUSE_S)  # Others have their turns in between.
+    try:
+        for language in LANGUAGES:
+            catalogue(language)
+        templates = _templates()
+        for name in templates.list_templates(["html"]):
+            templates.get_template(name)
+            if ended.wait(WARM_PAUSE_S):  # Others have their turns in between.
+                return
+    except OSError as error:
+        log.warning("pages not read ahead", why=str(error))
 
 
 @cache
