@@ -380,7 +380,7 @@ class Composition:
     def write(self, notice: Notice, person_id: str, channel: str) -> Message:
         """Return a notice as a message to a person by a channel."""
         person, to = self._reader(person_id, channel)
-        return compose(notice, person, to=to, site=self.setup().site.name)
+        return compose(notice, person, to=to, site=self.setup().site.name, html="@" in to)  # For mails alone.
 
     def _reader(self, person_id: str, channel: str) -> tuple[Person, str]:
         setup = self.setup()

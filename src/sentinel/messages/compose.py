@@ -22,11 +22,11 @@ BEGINNINGS: Final = frozenset(
 )
 
 
-def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
+def compose(notice: Notice, person: Person, *, to: str, site: str, html: bool = True) -> Message:
     """Write a notice out for a person: subject, text, HTML and SMS in their language, times in their zone.
 
     ``to`` is the address the channel will use; ``site`` names the organisation in the mail's foot. The same notice
-    always gives the same message.
+    always gives the same message. ``html`` costs most, and only mails need it.
     """
     wording = Wording(notice, Voice(person.language, ZoneInfo(person.timezone), notice.category))
     site = one_line(site, NAME_MAX_CHARS)
@@ -37,7 +37,7 @@ def compose(notice: Notice, person: Person, *, to: str, site: str) -> Message:
         language=person.language,
         subject=mail.subject(wording),
         text=mail.text(wording, site),
-        html=mail.html(wording, site),
+        html=mail.html(wording, site) if html else "",
         sms=sms.write(wording),
         thread=notice.incident or notice.id,
         first_in_thread=notice.kind in BEGINNINGS | OF_CHANGES or _of_problem(notice),
