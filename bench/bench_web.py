@@ -8,6 +8,7 @@ import json
 import socket
 import statistics
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -199,7 +200,7 @@ async def measure(folder: Path) -> bool:
         gc.collect()
         gc.freeze()
         found: dict[str, tuple[float, int, int]] = {}
-        await asyncio.to_thread(warm)  # As the daemon does once it is ready.
+        await asyncio.to_thread(warm, threading.Event())  # As the daemon does once it is ready.
         async with aiohttp.ClientSession(url, auto_decompress=False, headers=BROWSER) as http:
             began = time.perf_counter()
             async with http.get("/probes") as answer:
