@@ -20,6 +20,7 @@ from sentinel.core.matching import WIDE_TARGETS, Silence
 from sentinel.core.model import Directory, Page
 from sentinel.engine.clock import Clock
 from sentinel.engine.live import Live, labels_of
+from sentinel.engine.outbox import apart_row
 from sentinel.engine.patterns import fits
 from sentinel.store.base import OutboxRow, Store
 
@@ -103,19 +104,8 @@ class WideSilences:
 
     def _row(self, silence: Silence, page: Page, targets: int, now: datetime) -> OutboxRow:
         message = f"{ID}{_name(silence)}/{page.person}/{page.channel}"
-        return OutboxRow(
-            id=message,
-            kind="message",
-            incident="",
-            sequence=0,
-            person=page.person,
-            channel=page.channel,
-            urgency=1,
-            body=self.body(message, silence, targets, now),
-            created_at=now,
-            due_at=now,
-            give_up_at=now + GIVE_UP_AFTER,
-        )
+        body = self.body(message, silence, targets, now)
+        return apart_row(message, page, body, now, give_up_after=GIVE_UP_AFTER)
 
 
 def _name(silence: Silence) -> str:
