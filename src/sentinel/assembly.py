@@ -269,7 +269,7 @@ def _load_modules(path: Path) -> Modules:
 def fixed(old: Setup, new: Setup) -> list[str]:
     """Name what a reload cannot change."""
     pairs = (
-        ("server.listen", old.listen, new.listen),
+        *((f"server.{one}", getattr(old.server, one), getattr(new.server, one)) for one in ("listen", "roots")),
         ("server.metrics.path", old.server.metrics.path, new.server.metrics.path),
         ("storage.url", old.storage.url, new.storage.url),
     )

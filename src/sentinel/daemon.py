@@ -30,7 +30,7 @@ from sentinel.probes.resolver import AioResolver
 from sentinel.store.base import StoreUnavailable
 from sentinel.store.secrets import made_at, secret_of
 from sentinel.tickets.base import TicketBackend
-from sentinel.web.app import build, serve
+from sentinel.web.app import build, serve, serve_roots
 from sentinel.web.context import ReloadOutcome
 from sentinel.web.rendering import warm
 
@@ -97,8 +97,10 @@ class Daemon(Parts):
         loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         await self.start()
         listen = (self.setup.listen.host, self.setup.listen.port)
-        web = await serve(build(Doors(self).context()), listen, control)
+        app = build(Doors(self).context())
+        web = await serve(app, listen, control)
         log.info("serving", host=listen[0], port=listen[1], socket=str(control) if control else "")
+        roots = await serve_roots(app, {root: (one.host, one.port) for root, one in self.setup.server.roots.items()})
         tasks = [*self.begin(), loop.create_task(Collecting(self.dispatcher.at_rest).run(), name="collecting")]
         self.ready = True
         self.systemd.tell(self._ready_state())
@@ -109,6 +111,7 @@ class Daemon(Parts):
         ended.set()
         self.systemd.tell("STOPPING=1")
         log.info("stopping")
+        await roots.aclose()
         await web.cleanup()
         await self.stop(tasks)
         await warming

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import cast
 
 from sentinel.config import model as m
+from sentinel.config.addresses import HostPort
 from sentinel.config.contract_checks import Fault
 from sentinel.config.portal import AuthSection
 from sentinel.config.portal_checks import REFER, WRITTEN
@@ -39,21 +40,35 @@ def faults_of(config: Config) -> Iterator[Fault]:
 
 
 def _reached_from_outside(config: Config, auth: AuthSection) -> Iterator[Fault]:
-    listen = cast(m.Server, config.single["server"]).listen
-    if not is_loopback(listen.host) and not auth.needed:
-        yield Fault(
-            ("server", "listen"),
-            f"{quoted(str(listen))} can be reached from outside, and nobody would have to sign in",
-            f"write `127.0.0.1:{listen.port}`, or name `auth.tokens`, or say `auth: {{loopback: no}}`",
-        )
+    first: dict[str, tuple[str, ...]] = {}
+    for path, listen in _listened(config):
+        if not is_loopback(listen.host) and not auth.needed:
+            yield Fault(
+                path,
+                f"{quoted(str(listen))} can be reached from outside, and nobody would have to sign in",
+                f"write `127.0.0.1:{listen.port}`, or name `auth.tokens`, or say `auth: {{loopback: no}}`",
+            )
+        other = first.setdefault(str(listen), path)
+        if other != path:
+            yield Fault(
+                path, f"{quoted(str(listen))} is what `{'.'.join(other)}` says too", "each needs a port of its own"
+            )
+
+
+def _listened(config: Config) -> Iterator[tuple[tuple[str, ...], HostPort]]:
+    """Yield the addresses that are listened on, and where they stand."""
+    server = cast(m.Server, config.single["server"])
+    yield ("server", "listen"), server.listen
+    for root, listen in server.roots.items():
+        yield ("server", "roots", root), listen
 
 
 def warnings_of(config: Config) -> Iterator[Fault]:
     """Yield an address that tokens would reach in clear."""
-    listen = cast(m.Server, config.single["server"]).listen
-    if not is_loopback(listen.host) and cast(AuthSection, config.single["auth"]).needed:
-        what = f"tokens pass in clear to {quoted(str(listen))}"
-        yield Fault(("server", "listen"), what, "listen on 127.0.0.1, behind a proxy that speaks TLS")
+    for path, listen in _listened(config):
+        if not is_loopback(listen.host) and cast(AuthSection, config.single["auth"]).needed:
+            what = f"tokens pass in clear to {quoted(str(listen))}"
+            yield Fault(path, what, "listen on 127.0.0.1, behind a proxy that speaks TLS")
 
 
 def is_loopback(host: str) -> bool:

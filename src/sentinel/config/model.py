@@ -96,9 +96,10 @@ class ProbePage(Section):
 
 
 class Server(Section):
-    """The one port."""
+    """The one port, and others at whose ``/`` one door is, for clients that take no path."""
 
     listen: Listen = HostPort("127.0.0.1", 9115)
+    roots: dict[Literal["am", "opsgenie"], Listen] = {}
     metrics: MetricsPage = MetricsPage.defaults()
     probe: ProbePage = ProbePage.defaults()
 

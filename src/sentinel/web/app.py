@@ -6,10 +6,13 @@ import asyncio
 import os
 import socket
 import stat
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from sentinel.intake import ping_limits, proven
@@ -76,6 +79,8 @@ from sentinel.web.packing import packed
 from sentinel.web.rights import GRANTS
 from sentinel.web.runner import Runner, expectation
 from sentinel.web.telemetry import telemetry
+
+log = structlog.get_logger(__name__)
 
 SHUTDOWN_WITHIN_S = 5.0
 KEEPALIVE_S = 75.0
@@ -266,13 +271,29 @@ def build(context: Context) -> web.Application:
     metrics_path = context.settings().metrics_path
     app[DESCRIBE] = partial(description, metrics_path)
     for route in routes(metrics_path):
-        if route.method == "GET":
-            app.router.add_get(route.path, guarded(route), expect_handler=expectation)
-        else:
-            app.router.add_route(route.method, route.path, guarded(route), expect_handler=expectation)
+        _add(app, route, route.path)
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(live.end)
     return app
+
+
+def rooted(whole: web.Application, root: str) -> web.Application:
+    """Make an application that answers at ``/`` what the whole one answers below ``/root``, and remembers with it."""
+    app = web.Application(client_max_size=BODY_MAX_BYTES, middlewares=[telemetry, packed, answer_problems])
+    for key, value in whole.items():
+        app[key] = value
+    for route in routes(whole[CONTEXT].settings().metrics_path):
+        if route.path.startswith(f"/{root}/"):
+            _add(app, route, route.path.removeprefix(f"/{root}"))
+    app.on_response_prepare.append(add_headers)
+    return app
+
+
+def _add(app: web.Application, route: Route, path: str) -> None:
+    if route.method == "GET":
+        app.router.add_get(path, guarded(route), expect_handler=expectation)
+    else:
+        app.router.add_route(route.method, path, guarded(route), expect_handler=expectation)
 
 
 async def serve(app: web.Application, listen: tuple[str, int] | socket.socket, control: Path | None) -> web.AppRunner:
@@ -294,6 +315,20 @@ async def serve(app: web.Application, listen: tuple[str, int] | socket.socket, c
         await runner.cleanup()
         raise
     return runner
+
+
+async def serve_roots(whole: web.Application, roots: Mapping[str, tuple[str, int]]) -> AsyncExitStack:
+    """Serve each root on an address of its own, until what is returned is closed.
+
+    Raises:
+        OSError: an address is in use or not this machine's; none is served.
+    """
+    async with AsyncExitStack() as served:
+        for root, listen in roots.items():
+            runner = await serve(rooted(whole, root), listen, None)
+            served.push_async_callback(runner.cleanup)
+            log.info("serving", root=root, host=listen[0], port=listen[1])
+        return served.pop_all()
 
 
 def control_socket(path: Path) -> socket.socket:

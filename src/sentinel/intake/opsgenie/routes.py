@@ -42,7 +42,7 @@ def routes() -> list[Route]:
     patterns = [(method, re.compile(re.sub(r"\{[a-z]+\}", "[^/]+", path))) for method, path, _, _ in table]
 
     async def unknown(caller: Caller) -> Reply:
-        path = caller.request.rel_url.raw_path.removeprefix(API)
+        path = f"/{caller.request.match_info['path']}"  # Below wherever the door is.
         allowed = sorted({method for method, pattern in patterns if pattern.fullmatch(path) and method != "*"})
         if allowed:
             raise Wrong(405, f"Possible here: {', '.join(allowed)}.")
