@@ -311,3 +311,12 @@ def test_what_is_decided_together_is_bounded_in_time_and_each_line_keeps_its_ord
             await jobs.join()
 
     virtual.run(tell())
+
+
+@pytest.mark.fault(8)
+async def test_who_comes_to_the_gate_after_it_was_opened_waits_for_nobody():
+    gate = Gate(lambda _channel: 1)
+    async with asyncio.timeout(20), gate.through(notice(0, START)):
+        gate.open()
+        async with gate.through(notice(1, START)):
+            pass

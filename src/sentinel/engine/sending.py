@@ -71,12 +71,13 @@ class Gate:
         self._inside: Counter[str] = Counter()
         self._waiting: defaultdict[str, list[tuple[int, int, asyncio.Future[None]]]] = defaultdict(list)
         self._order = count()
+        self._opened = False
 
     @asynccontextmanager
     async def through(self, row: OutboxRow) -> AsyncIterator[None]:
         """Wait for a place, and hold it."""
         channel = row.channel
-        if self._inside[channel] < self._most(channel) and not self._waiting[channel]:
+        if self._opened or (self._inside[channel] < self._most(channel) and not self._waiting[channel]):
             self._inside[channel] += 1
         else:
             await self._turn(row)
@@ -87,7 +88,8 @@ class Gate:
             self._let_in(channel)
 
     def open(self) -> None:
-        """Let in all who wait: those that see why go home, instead of waiting for who may never come out."""
+        """Let in all who wait or come later: they see why and go home, instead of waiting for who never comes out."""
+        self._opened = True
         for channel, waiting in self._waiting.items():
             while waiting:
                 if not (turn := heapq.heappop(waiting)[2]).done():
