@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 from sentinel.core import commands as c
 from sentinel.web.app import build, serve
 from tests.browser.chromium import WITHIN_MS, Watched, looking
-from tests.browser.world import World
+from tests.browser.world import World, until
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -26,7 +26,11 @@ async def one(browser: Browser, house: World) -> AsyncIterator[Watched]:
 
 async def follows(one: Watched) -> None:
     """Wait until a page listens: what happens before is seen by looking, which is not what is tested."""
-    await one.page.wait_for_function("Live.joined")
+
+    async def joined() -> bool:  # Asked from outside: what a page may evaluate by itself is nothing.
+        return bool(await one.page.evaluate("Live.joined"))
+
+    await until(joined)
 
 
 async def test_an_incident_appears_on_the_open_page_and_is_said_aloud(house, one):
