@@ -28,6 +28,7 @@ from sentinel.store.opening import open_store
 from sentinel.web.app import build, serve
 from sentinel.web.overview import FRESH_FOR
 from sentinel.web.rendering import warm
+from sentinel.web.sharing import AGAIN
 
 PROBES = 10_000
 SERVICES = 100
@@ -44,6 +45,18 @@ EVERY_LIMIT_KIB = 150.0
 REST_LIMIT_PERCENT = 5.0
 STORM_S = 20.0
 STORM_SAYS_EVERY_S = 0.05
+# What is on a page that follows what happens, of those that many have open.
+TOPICS = {
+    "/": "incidents messages probes rotas overload changes",
+    "/incidents/INC-1": "INC-1 messages overload changes",
+}
+EVENTS = 5
+OPENED_S = 3.0
+EVENT_WITHIN_S = 20.0
+EVENT_LIMIT_S = 1.0
+LAG_EVERY_S = 0.005
+SLOW_MS = 500.0
+HELD_LIMIT_MS = 100.0
 STORM_LIMIT_PERCENT = 60.0  # 40 for the pages, the rest for who reads them here.
 # Pages that are looked at; those that are not there yet are left out, and said.
 PAGES = (
@@ -159,31 +172,80 @@ async def resting(url: str) -> float:
         return max(0.0, await busy(REST_S) - before_s) * 100
 
 
-async def storming(built: Daemon, url: str) -> tuple[float, int]:
-    """Return the percent of a core that pages cost which look again whenever they are told, and how often they did."""
-    looks = 0
+class Looks:
+    """How often open pages looked, and whether each of them has since the beginning."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self.times, self.by_all = 0, asyncio.Event()
+
+    def count(self) -> None:
+        self.times += 1
+        if self.times == OPEN_PAGES:
+            self.by_all.set()
+
+
+@asynccontextmanager
+async def open_pages(url: str, page: str) -> AsyncIterator[Looks]:
+    """Have a page open many times, each of which looks again whenever it is told; yield how often they have."""
+    looked = Looks()
 
     async def follow(http: aiohttp.ClientSession) -> None:
-        nonlocal looks
-        async with http.get("/live?topics=incidents+messages+probes+rotas+overload+changes") as stream:
+        async with http.get("/live", params={"topics": TOPICS[page], "page": page}) as stream:
             while True:
                 if (await stream.content.readuntil(b"\n\n")).startswith(b"event: changed"):
-                    async with http.get("/") as answer:
+                    async with http.get(page, headers={AGAIN: "1"}) as answer:
                         await answer.read()
-                    looks += 1
+                    looked.count()
 
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(url, connector=connector, auto_decompress=False, headers=BROWSER) as http:
-        before_s = await busy(STORM_S / 4)
         pages = [asyncio.create_task(follow(http)) for _ in range(OPEN_PAGES)]
+        try:
+            yield looked
+        finally:
+            for one in pages:
+                one.cancel()
+            await asyncio.wait(pages)
+
+
+async def appearing(built: Daemon, url: str, page: str) -> tuple[float, float]:
+    """Return how long it takes until an event is on all of many open pages, and how long the loop is held meanwhile."""
+    took_s, held_s = [], [0.0]
+
+    async def hold() -> None:
+        while True:  # By our own work: what other programs on this machine took is not in the time of the thread.
+            began = time.thread_time()
+            await asyncio.sleep(LAG_EVERY_S)
+            held_s.append(time.thread_time() - began)
+
+    async with open_pages(url, page) as looked:
+        await asyncio.sleep(OPENED_S)
+        watched = asyncio.create_task(hold())
+        for _ in range(EVENTS):
+            looked.begin()
+            began = time.perf_counter()
+            built.news.say("incidents", "INC-1")
+            async with asyncio.timeout(EVENT_WITHIN_S):
+                await looked.by_all.wait()
+            took_s.append(time.perf_counter() - began)
+            await asyncio.sleep(1)
+        watched.cancel()
+    return statistics.median(took_s), statistics.quantiles(held_s, n=1000)[-1]
+
+
+async def storming(built: Daemon, url: str) -> tuple[float, int]:
+    """Return the percent of a core that pages cost which look again whenever they are told, and how often they did."""
+    before_s = await busy(STORM_S / 4)
+    async with open_pages(url, "/") as looked:
         await asyncio.sleep(1)
         measured = asyncio.create_task(busy(STORM_S))
         while not measured.done():
             built.news.say("probes")
             await asyncio.sleep(STORM_SAYS_EVERY_S)
-        for page in pages:
-            page.cancel()
-        await asyncio.wait(pages)
+        looks = looked.times
     return max(0.0, measured.result() - before_s) * 100, looks
 
 
@@ -207,10 +269,16 @@ async def measure(folder: Path) -> bool:
                 await answer.read()
             started_ms = (time.perf_counter() - began) * 1e3
             for path in PAGES:
+                began = time.perf_counter()
+                async with http.get(path) as answer:
+                    await answer.read()
+                if (first := (time.perf_counter() - began) * 1e3) > SLOW_MS:
+                    print(f"{path}: {first:.0f} ms the first time")
                 found[path] = await look(http, path)
             first_ms = await first_look_ms(http)
             extra = sum([(await look(http, f"/static/{name}"))[1] for name in ("style.css", "script.js")])
         rest_percent = await resting(url)
+        events = {page: await appearing(built, url, page) for page in TOPICS}
         storm_percent, looks = await storming(built, url)
     there = {path: one for path, one in found.items() if one[1]}
     for path, (took_ms, sent, plain) in there.items():
@@ -239,6 +307,22 @@ async def measure(folder: Path) -> bool:
             REST_LIMIT_PERCENT,
             "% of a core",
             f"{OPEN_PAGES} pages, {REST_S:g} s, daemon and readers in one process, less what it costs without them",
+        ),
+        *(
+            Figure(
+                f"an event on all open pages of {page}", took_s, EVENT_LIMIT_S, "s", f"{OPEN_PAGES}, median of {EVENTS}"
+            )
+            for page, (took_s, _) in events.items()
+        ),
+        *(
+            Figure(
+                f"loop held meanwhile, {page}",
+                held_s * 1e3,
+                HELD_LIMIT_MS,
+                "ms",
+                "processor time without a turn for others, p99.9, readers in the process",
+            )
+            for page, (_, held_s) in events.items()
         ),
         Figure(
             "open pages in a storm",

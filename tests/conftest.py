@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # As in operation, where rich draws no stacks either: with the values of every frame one takes it half a second.
     *before, _console = structlog.get_config()["processors"]
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[*before, console])
+    # To the process's own standard error: a command called inside a test takes ``sys.stdout`` and ``sys.stderr`` over.
+    aside = structlog.PrintLoggerFactory(sys.__stderr__)
+    structlog.configure(processors=[*before, console], logger_factory=aside)
     left_open.watch()
 
 

@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "dispatch": {
         "core", "rules", "messages", "metrics", "engine.clock", "engine.desk", "engine.gathering", "engine.live",
-        "engine.bursts", "engine.receipts", "engine.sending",
+        "engine.bursts", "engine.express", "engine.passage", "engine.receipts", "engine.sending",
         "engine.outbox", "engine.storm", "engine.ticketing", "engine.toll", "engine.tries",
         "engine.unrecorded", "probes.base", "channels.base", "tickets.base", "store.base",
     },
@@ -79,6 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "logs": set(),
     "assembly": {"*"},
+    "alone": {"store"},
     "newsroom": {"core", "engine", "rules", "store.base"},
     "pages": {"*"},
     "status_pages": {"*"},
@@ -104,6 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }  # fmt: skip
 # The composition root and the commands: they may know everything, and only they know each other.
 ROOT = {
+    "alone",
     "assembly",
     "clerk",
     "configured",
@@ -170,11 +172,13 @@ ASKS_ALL_THE_SAME: dict[str, str] = {
 # Where a fault of our own is logged and counted, and only that task restarted: "module:function", with the reason.
 EDGES: dict[str, str] = {
     "engine.desk:Desk._handle_apart": "a bug that one command brings out must not fail those beside it",
+    "engine.alert_reports:AlertReports.say": "what one alert means must not keep the others unsaid",
     "engine.judge:Judge._insist": "what one target has to say must not be lost without a trace",
     "engine.timers:Timers._wake": "one incident with a bug must not keep the others asleep",
     "probes.browser_worker:Worker._in_context": "what somebody's script raises is its finding; ours is raised again",
     "engine.prober:Prober._attempt": "a bug in one kind of probe must not stop the others",
-    "dispatch:Dispatcher._burst": "a bug in one channel must not keep a page from another way",
+    "engine.receipts:Receipts._order": "a bug in what a receipt means must not leave a message as being sent",
+    "dispatch:Dispatcher.burst": "a bug in one channel must not keep a page from another way",
     "engine.ticketing:Ticketing.tried": "a bug in one ticket back-end must not lose the ticket",
     "engine.supervision:keep": "a loop with a bug is logged, counted and started again",
     "engine.workers.inside:Inside._run_probe": "one result that cannot be told must not go unseen, nor stop the others",

@@ -26,7 +26,6 @@ from sentinel.core.actions import ActionDates
 from sentinel.core.model import Page, Person, Plan, Verdict
 from sentinel.core.overload import Limits as OverloadLimits
 from sentinel.core.terms import Terms
-from sentinel.dispatch import CONCURRENCY, Carrier
 from sentinel.engine import canary
 from sentinel.engine.alert_meaning import AlertSettings
 from sentinel.engine.backup import Backups
@@ -36,6 +35,7 @@ from sentinel.engine.draft import Policy
 from sentinel.engine.gathering import Occasion
 from sentinel.engine.isolation import Isolation
 from sentinel.engine.judge import Rulebook
+from sentinel.engine.passage import CONCURRENCY, Carrier
 from sentinel.engine.recurring_silences import Wanted
 from sentinel.engine.rota_watch import RotaWatch, Sample
 from sentinel.engine.scheduler import Limits
@@ -380,7 +380,7 @@ class Composition:
     def write(self, notice: Notice, person_id: str, channel: str) -> Message:
         """Return a notice as a message to a person by a channel."""
         person, to = self._reader(person_id, channel)
-        return compose(notice, person, to=to, site=self.setup().site.name, html="@" in to)  # For mails alone.
+        return compose(notice, person, to=to, site=self.setup().site.name, form="mail" if "@" in to else "other")
 
     def _reader(self, person_id: str, channel: str) -> tuple[Person, str]:
         setup = self.setup()

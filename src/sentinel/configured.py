@@ -10,23 +10,27 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sentinel.config import nodes
 from sentinel.config.build import Setup, difference
 from sentinel.config.errors import ConfigError
 from sentinel.config.fields import secrets_noted
 from sentinel.config.load import Loaded, load
+from sentinel.config.noting import FilesRead, files_noted
 from sentinel.config.words import HIDDEN
 from sentinel.web.configuration import Configuration, Difference, Section
 
 if TYPE_CHECKING:
     from sentinel.parts import Parts
 
+KEPT_FOR_S: Final = 600.0
+KEPT_MAX_CHARS: Final = 8_000_000  # Three times ten thousand probes.
 PART_MIN_CHARS: Final = 4  # A shorter secret is a common part of words: only the whole of a text is compared with it.
 
 _SOUNDS_SECRET: Final = re.compile(
@@ -58,17 +62,46 @@ _WHOLE: Final = (
 )  # fmt: skip
 
 
+class Kept(NamedTuple):
+    """A look that is as good as a new one while nothing of what it read, or of what runs, is another."""
+
+    read: FilesRead
+    running: str
+    at_s: float
+    found: Configuration
+
+    def holds(self, running: str) -> bool:
+        """Tell whether to look again would show the same."""
+        fresh = time.monotonic() - self.at_s < KEPT_FOR_S
+        return fresh and self.running == running and self.read.as_it_was()
+
+
 class Configured:
-    """Looks at the file and at what runs; one look at a time, as it reads everything."""
+    """Looks at the file and at what runs; one look at a time, as it reads everything.
+
+    With ten thousand probes that takes seconds, so that a look is kept as long as the files are what they were, and
+    ``KEPT_FOR_S`` at most: there is more to it than files, such as programs that a probe wants to run.
+    """
 
     def __init__(self, daemon: Parts) -> None:
         self._daemon = daemon
         self._looking = asyncio.Lock()
+        self._kept: Kept | None = None
 
     async def look(self) -> Configuration:
         """Return the configuration on disk, what is wrong with it, and what a reload would change."""
         async with self._looking:
-            return await asyncio.to_thread(look, self._daemon.path, self._daemon.setup)
+            running = self._daemon.setup
+            kept = self._kept
+            if kept is not None and await asyncio.to_thread(kept.holds, running.hash):
+                return kept.found
+            self._kept = None  # Not both in memory at once.
+            at_s = time.monotonic()
+            with files_noted() as read:
+                found = await asyncio.to_thread(look, self._daemon.path, running)
+            if _size(found) <= KEPT_MAX_CHARS:
+                self._kept = Kept(read, running.hash, at_s, found)
+            return found
 
 
 def look(path: Path, running: Setup) -> Configuration:
@@ -86,6 +119,11 @@ def look(path: Path, running: Setup) -> Configuration:
         differences=tuple(differences(running, loaded.setup)),
         sections=tuple(shown(loaded, secrets)),
     )
+
+
+def _size(found: Configuration) -> int:
+    """Return how many characters a configuration is, as it is shown."""
+    return sum(len(name) + len(text) for section in found.sections for name, text in section.entries)
 
 
 def differences(old: Setup, new: Setup) -> Iterator[Difference]:

@@ -13,9 +13,9 @@ import structlog
 from sentinel.channels.base import Undelivered
 from sentinel.channels.metered import Metered
 from sentinel.channels.providers import Providers
-from sentinel.dispatch import Carrier
 from sentinel.engine import self_watch
 from sentinel.engine.clock import Clock
+from sentinel.engine.passage import Carrier
 
 log = structlog.get_logger(__name__)
 

@@ -17,10 +17,10 @@ from sentinel.config import zones
 from sentinel.config.build import Setup
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
-from sentinel.dispatch import Carrier
 from sentinel.doors import Doors
 from sentinel.engine import series
 from sentinel.engine.collecting import Collecting
+from sentinel.engine.passage import Carrier
 from sentinel.engine.sealing import Sealer
 from sentinel.engine.supervision import STUCK_AFTER_S, keep, watch_tasks
 from sentinel.messages.isolation import IsolationWords
@@ -106,9 +106,11 @@ class Daemon(Parts):
         self.systemd.tell(self._ready_state())
         ended = threading.Event()
         warming = asyncio.create_task(asyncio.to_thread(warm, ended), name="warming")
-        await stopping.wait()
+        try:
+            await stopping.wait()
+        finally:  # Who is replaced by another Sentinel is not told to stop, and must not wait for the thread either.
+            ended.set()
         self.ready = False
-        ended.set()
         self.systemd.tell("STOPPING=1")
         log.info("stopping")
         await roots.aclose()

@@ -7,28 +7,27 @@ what happens at the end of it. A channel only carries one thing once (rules DSP-
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
-from sentinel.channels.base import Message, Sender, Undelivered
+from sentinel.channels.base import Message, Undelivered
 from sentinel.core import commands as c
-from sentinel.core.flow import Flow
 from sentinel.engine import bursts, ticketing
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
+from sentinel.engine.express import Doubtful, Express
 from sentinel.engine.gathering import Digests, Gathering
 from sentinel.engine.outbox import PAGE_MAX, Lane, Outbox
+from sentinel.engine.passage import Carrier, Claim, Passage
 from sentinel.engine.receipts import WRITE_FIRST_S, Receipts
-from sentinel.engine.sending import CROWD, KEPT_FOR_S, LOOK_AGAIN_S, MARKED, Ahead, Gate, Together
-from sentinel.engine.storm import Placed, Storms, looked_back
+from sentinel.engine.sending import CROWD, KEPT_FOR_S, LOOK_AGAIN_S, Ahead, Gate, Together
+from sentinel.engine.storm import Storms, looked_back
 from sentinel.engine.toll import Toll
-from sentinel.engine.tries import TRY_LIMIT_S, Composer, Receipt, Telemetry, pause_after, settlement
+from sentinel.engine.tries import TRY_LIMIT_S, Composer, Receipt, Telemetry, hear_nothing, pause_after, settlement
 from sentinel.engine.unrecorded import LEVEL_CRITICAL, Unrecorded
 from sentinel.store.base import MessageState, OutboxRow, Settlement, StoreUnavailable
 
@@ -36,17 +35,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 5.0
 
-CONCURRENCY = 4
 PAUSE_MAX_S = 3_600.0  # How long a carrier may ask us to wait between bursts.
-
-
-@dataclass(frozen=True, slots=True)
-class Carrier:
-    """A channel ready to carry: how to send a row by it, how many at once; and how much, if it reaches people."""
-
-    sender: Sender
-    concurrency: int = CONCURRENCY
-    flow: Flow | None = None
 
 
 class Dispatcher:
@@ -62,21 +51,25 @@ class Dispatcher:
         self._compose = compose
         self._telemetry = telemetry
         self.carriers: dict[str, Carrier] = {}
+        self.nobody_there: Callable[[OutboxRow], Awaitable[None]] = hear_nothing
         self.digests: Digests | None = None
         self.progressed_at = clock.monotonic()
         self._wake = asyncio.Event()
         self._look = True  # There may be something that was not read yet.
         self._stopping = False
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._load: Counter[str] = Counter()
         self._ahead = Ahead(clock)
-        self._gate = Gate(self._at_once)
-        self.write_down = Receipts(desk, Together(self._crowded)).write_down
-        self.unrecorded = Unrecorded(self._burst)
+        self.write_down = Receipts(desk, Together(self._crowded), telemetry.bug).write_down
+        self.unrecorded = Unrecorded(self.burst)
         self._ticketing = ticketing.Ticketing(outbox, clock, telemetry)
         self._storms = Storms()
+        self._passage = Passage(self._storms, lambda: self.carriers, self._alone)
+        self._gate = Gate(self._passage.at_once)
         self._toll = Toll(clock, telemetry)
         self._gathering = Gathering(outbox, desk, clock, self._storms)
+        self._running = False
+        self._doubtful = Doubtful(desk.settle)
+        desk.express = Express(self, self._doubtful).around
         self._gathering.limited = lambda channel: telemetry.ended(channel, "rate_limited", 0.0)
 
     @property
@@ -103,6 +96,10 @@ class Dispatcher:
         """Tell whether nothing is under way."""
         return not self._busy
 
+    def under_way(self, message: str) -> bool:
+        """Tell whether a message is on its way by itself, marked or about to be."""
+        return message in self._busy
+
     def wake(self) -> None:
         """Look at the outbox now."""
         self._look = True
@@ -110,12 +107,13 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Send until cancelled."""
+        self._running = True
         while True:
             self._wake.clear()
             started = 0
             look, self._look = self._look, False
             try:
-                if look and self._crowded():
+                if look and self._busy:
                     await asyncio.sleep(LOOK_AGAIN_S)
                 started = await (self._start_due() if look else self._start_kept())
             except StoreUnavailable as error:
@@ -152,18 +150,20 @@ class Dispatcher:
 
     async def _start_kept(self) -> int:
         """Start what was read before, and read anew when there is none of it."""
-        return await self._start_some(self._ahead.take(self._has_room)) or await self._start_due()
+        return await self._start_some(self._ahead.take(self._passage.room.has)) or await self._start_due()
 
     async def _start_due(self) -> int:
         """Start what is due; return how much of it was looked at."""
         looked_at = 0
-        full = {name for name in self._load if not self._has_room(name, urgent=True)}
+        full = self._passage.room.full()
         while True:  # Once for all channels, and again for the others when one is full: it must not hide them.
             now = self._clock.now()
             rows = await self._outbox.due(now, list(self._busy), list(full), self._storms.held(now))
             late: list[OutboxRow] = []
             self._ahead.keep((), full)
             looked_at += await self._start_some(rows, late)
+            digesting = set(self._storms.held(now))  # Those of a digest that has just begun are its own.
+            late = [row for row in late if (row.person, row.channel) not in digesting]
             self._ahead.keep(late, full)
             full.update(row.channel for row in late)
             if len(rows) < PAGE_MAX or not late:
@@ -176,12 +176,12 @@ class Dispatcher:
         for row in rows:
             if row.id in self._busy:
                 continue
-            if not self._has_room(row.channel, urgent=row.urgency >= LEVEL_CRITICAL):
+            if not self._passage.room.has(row.channel, urgent=row.urgency >= LEVEL_CRITICAL):
                 if late is not None:
                     late.append(row)
                 continue
             looked_at += 1
-            if (placed := self._place(row, now)).how == "alone":
+            if (placed := self._passage.place(row, now)).how == "alone":
                 self._start(row)
             elif placed.how == "digest":
                 self._start_digest((row.person, row.channel))
@@ -191,70 +191,67 @@ class Dispatcher:
             await self._gathering.put_off(gathered)
         return looked_at
 
-    def _place(self, row: OutboxRow, now: datetime) -> Placed:
-        """Say whether a row goes by itself. Only what is about incidents is ever gathered, and only for people."""
-        flow = self._flow_of(row)
-        if flow is None or self.digests is None or not row.incident or self.digests.alone(row):
-            return Placed("alone", now)
-        return self._storms.place((row.person, row.channel), row.incident, flow, now)
-
-    def _flow_of(self, row: OutboxRow) -> Flow | None:
-        carrier = self.carriers.get(row.channel)
-        return carrier.flow if carrier and row.person and row.kind == "message" else None
-
-    def _at_once(self, channel: str) -> int:
-        """Return how many messages of a channel are sent at a time."""
-        carrier = self.carriers.get(channel)
-        return carrier.concurrency if carrier else CONCURRENCY
-
-    def _limit(self, channel: str) -> int:
-        """Return how many of a channel are under way: messages are marked ahead of those that are being sent."""
-        return self._at_once(channel) * (MARKED if channel in self.carriers else 1)
-
-    def _has_room(self, channel: str, *, urgent: bool = False) -> bool:
-        """Tell whether more may be under way; what is urgent is marked all the same, and passes the gate first."""
-        return self._load[channel] < self._limit(channel) + (self._at_once(channel) if urgent else 0)
-
-    def _left(self, channel: str) -> None:
-        """Take note that a row is not under way any more; the next ones are started when there is room for several."""
-        self._load[channel] -= 1
-        if self._load[channel] <= self._limit(channel) // 2:
-            self._wake.set()
+    def _alone(self, row: OutboxRow) -> bool:
+        return self.digests is None or self.digests.alone(row)
 
     def _start(self, row: OutboxRow) -> None:
-        flow = self._flow_of(row)
-        if flow is not None:
-            self._storms.begin((row.person, row.channel), row.incident, flow)
-        self._load[row.channel] += 1
-        self._run(row.id, self._carry(row, flow))
+        # A ticket may have been owed anew while it was being written.
+        self._run(row.id, self._carry(self._passage.enter(row)), apart=row.kind == "ticket")
+
+    def _leave(self, claim: Claim, accepted_at: datetime | None = None) -> None:
+        """Let others in; the next ones are started when there is room for several."""
+        if self._passage.leave(claim, accepted_at) and self._ahead:
+            self._wake.set()
+
+    # What goes at once, without having been read from the outbox ------------------------------------------------
+
+    def claim(self, row: OutboxRow) -> Claim | None:
+        """Give a message that is about to be written a place; nothing when it has to wait, or others wait already."""
+        free = self._running and not self._ahead and row.id not in self._busy
+        if not free or not self._passage.room.waits_for_nobody(row.channel):
+            return None
+        return self._passage.enter(row) if self._passage.place(row, self._clock.now()).how == "alone" else None
+
+    def carry(self, claim: Claim) -> None:
+        """Carry a message that was written as being sent."""
+        self._run(claim.row.id, self._carry(claim, marked=True))
+
+    def give_up(self, claim: Claim) -> None:
+        """Take the place back: it was not written."""
+        self._leave(claim)
+
+    def doubt(self, claim: Claim) -> None:
+        """Take the place back, and make what may have been written all the same wait in the outbox."""
+        self._leave(claim)
+        self._doubtful.add(self._unsent(claim.row))
 
     def _start_digest(self, lane: Lane) -> None:
         assert self.digests is not None, "nothing is gathered without what writes digests"
         self._storms.begin_digest(lane)
         self._ahead.drop(lane)
-        self._run(f"digest/{lane[0]}/{lane[1]}", self._gathering.carry(lane, self.digests, self))
+        self._run(f"digest/{lane[0]}/{lane[1]}", self._gathering.carry(lane, self.digests, self), apart=True)
 
-    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, name: str, work: Coroutine[Any, Any, None], *, apart: bool = False) -> None:
+        """Have work done; ``apart`` is what hides more than itself in the outbox until it is done."""
         task = asyncio.get_running_loop().create_task(work)
         self._busy[name] = task
 
         def ended(_: object) -> None:
             del self._busy[name]
-            if not self._crowded():
+            if apart and not self._crowded():
                 self.wake()
 
         task.add_done_callback(ended)
 
-    async def _carry(self, row: OutboxRow, flow: Flow | None) -> None:
+    async def _carry(self, claim: Claim, *, marked: bool = False) -> None:
         """Carry one thing as far as it goes this time, and write down what came of it."""
-        receipt = None
+        row, receipt = claim.row, None
         try:
-            receipt = await (self._ticketing.tried(row) if row.kind == "ticket" else self._tried(row))
+            receipt = await (self._ticketing.tried(row) if row.kind == "ticket" else self._tried(row, marked))
         finally:
-            self._left(row.channel)  # Others may be carried while the store still has to take the receipt.
-            if flow is not None:
-                taken = receipt is not None and receipt[1].state == "done"
-                self._storms.ended((row.person, row.channel), row.incident, self._clock.now() if taken else None)
+            taken = receipt is not None and receipt[1].state == "done"
+            # Others may be carried while the store still has to take the receipt.
+            self._leave(claim, self._clock.now() if taken else None)
         if receipt is not None:
             await self.write_down(row, *receipt)
 
@@ -265,20 +262,21 @@ class Dispatcher:
 
     # Messages ---------------------------------------------------------------------------------------------------
 
-    async def _tried(self, row: OutboxRow) -> Receipt | None:
+    async def _tried(self, row: OutboxRow, marked: bool) -> Receipt | None:
         """Try to send a message; nothing when it was not to be sent."""
-        if not await self._begun(row):
+        if not marked and not await self._begun(row):
             return None
         try:
             async with self._gate.through(row):
                 if self._stopping:
-                    unsent = self._settlement(row, "pending", row.tries, error=row.error)
-                    return None, replace(unsent, due_at=row.due_at)  # Later, it would look like one that is gathered.
+                    return None, self._unsent(row)
                 if self._desk.withdrawn(row.incident, row.id):  # While it waited for its turn.
                     return None
-                reference = await self._burst(row)
+                reference = await self.burst(row)
         except Undelivered as failure:
-            return self._missed(row, failure)
+            if failure.nobody_there:
+                await self.nobody_there(row)
+            return self.missed(row, failure)
         log.info("message accepted", message=row.id, channel=row.channel, tries=row.tries + 1)
         return self.accepted(row, self._clock.now(), reference)
 
@@ -296,8 +294,13 @@ class Dispatcher:
             log.warning("not marked as being sent", message=row.id, why=str(error))
             if row.urgency >= LEVEL_CRITICAL:
                 return True
+            self._doubtful.add(self._unsent(row))
             await asyncio.sleep(WRITE_FIRST_S)
             return False
+
+    def _unsent(self, row: OutboxRow) -> Settlement:
+        """Return what puts a row back as it was; later, it would look like one that is gathered."""
+        return replace(self._settlement(row, "pending", row.tries, error=row.error), due_at=row.due_at)
 
     async def burst(self, row: OutboxRow, write: Callable[[], Awaitable[Message]] | None = None) -> str:
         """Try a few times in quick succession; what is sent is the row written out, unless ``write`` writes another.
@@ -305,10 +308,7 @@ class Dispatcher:
         Raises:
             Undelivered: not now, or never.
         """
-        return await self._burst(row, write)
-
-    async def _burst(self, row: OutboxRow, write: Callable[[], Awaitable[Message]] | None = None) -> str:
-        flow = self._flow_of(row)
+        flow = self._passage.flow_of(row)
         if flow is not None:
             self._toll.spend(row, flow)
         try:
@@ -350,11 +350,10 @@ class Dispatcher:
         return reference
 
     def missed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
-        """Return what is to be written down of a message that did not arrive."""
-        return self._missed(row, failure)
+        """Return what is to be written down of a message that did not arrive.
 
-    def _missed(self, row: OutboxRow, failure: Undelivered) -> Receipt:
-        """Let the core try another way at once, and keep trying this one for as long as the row may live."""
+        The core tries another way at once; this one is tried for as long as the row may live.
+        """
         now = self._clock.now()
         asked = timedelta(seconds=min(failure.after_s or 0.0, PAUSE_MAX_S))
         pause = max(asked, pause_after(row.tries))
@@ -382,7 +381,8 @@ class Dispatcher:
 
     async def stop(self, within_s: float) -> None:
         """Finish what is being sent, for so long at most; what is left stays in the outbox."""
-        self._stopping = True
+        self._stopping, self._running = True, False
+        self._doubtful.end()
         self._gate.open()
         tasks = [*self._busy.values(), *self.unrecorded.under_way()]
         if tasks:

@@ -37,6 +37,7 @@ class Inbound:
         self.receipts.bounced = parts.addresses.bounced
         self.returned = Returned(self.receipts, parts.store, parts.read, parts.clock)
         self.returned.subscriber = parts.portal.subscribers.bounced
+        parts.dispatcher.nobody_there = self.returned.refused
         self.mail = MailDoor(self.answering, self.receipts, self.returned, parts.store, parts.read)
         self.mail.directory = lambda: parts.desk.policy.directory
         self.mail.proofs = self._proofs

@@ -11,7 +11,7 @@ from sentinel.channels.listening import Listener, NotKept
 from sentinel.channels.providers import Providers
 from sentinel.channels.sms_inbound import Heard, Receipt
 from sentinel.core.model import Directory
-from sentinel.dispatch import Carrier
+from sentinel.engine.passage import Carrier
 from sentinel.engine.supervision import keep
 from sentinel.intake.answering import Answering
 from sentinel.intake.receipts import Receipts

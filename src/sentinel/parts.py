@@ -275,17 +275,14 @@ class Parts:
 
     def _written(self, happened: Sequence[tuple[Incident, Event]], settled: Sequence[Settlement]) -> None:
         self.meters.happened(happened)
-        owed = any(settlement.state == "pending" for settlement in settled)
         for state, event in happened:
             self.dispatcher.unrecorded.forget(state.dedup)
-            joined = isinstance(event, SignalJoined)
-            owed = owed or not joined or bool(event.tell or state.plan.ticket)
-            if joined:  # Whoever reported it says so: a storm has thousands.
+            if isinstance(event, SignalJoined):  # Whoever reported it says so: a storm has thousands.
                 continue
             say = log.error if isinstance(event, Exhausted) else log.info  # Nobody was reached: this must stand out.
             kind = event.__struct_config__.tag
             say("incident", number=state.number, what=kind, phase=state.phase, incident_level=state.level)
-        if owed:
+        if any(settlement.state == "pending" for settlement in settled):
             self.dispatcher.wake()
 
     # What runs --------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from sentinel.engine.canary import Canary, CanaryPlan
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
 from sentinel.engine.isolation import Isolation
-from sentinel.engine.live import Live, Row
+from sentinel.engine.live import Live, Row, is_stale
 from sentinel.engine.peers import PeerPlan, Peers, Seen
 from sentinel.engine.pool import Pool
 from sentinel.engine.prober import Prober
@@ -172,7 +172,9 @@ class Watching:
     async def _probes(self) -> str:
         now = self._watched.clock.now()
         rows = await self._watched.live.find_stale(now)
-        stale = dict.fromkeys(row.plan.name for row in rows if row.last is not None or self._had_its_time(row, now))
+        # Looked at again: the first run may have come meanwhile.
+        late = (row for row in rows if (self._had_its_time(row, now) if row.last is None else is_stale(row, now)))
+        stale = dict.fromkeys(row.plan.name for row in late)
         named = ", ".join(list(stale)[:NAMED_MAX])
         return f"not run in time: {named}" if stale else ""
 

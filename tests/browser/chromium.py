@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
@@ -20,9 +21,13 @@ ARGUMENTS: Final = (
 WIDE: Final = 1280
 NARROW: Final = 390
 WITHIN_MS: Final = 10_000
+CLOSES_WITHIN_S: Final = 20.0
 AXE: Final = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
 # Nothing is asked of a page but what the guidelines ask on the levels A and AA, and what axe thinks good practice.
 AXE_RUN: Final = "axe.run(document, {resultTypes: ['violations'], elementRef: false})"
+# What depends on nothing but colours: the same page in the other looks is asked only that.
+AXE_COLOURS: Final = AXE_RUN.replace("{", "{runOnly: ['color-contrast', 'link-in-text-block'], ", 1)
+OTHER_LOOKS: Final[dict[str, Literal["light", "dark"]]] = {"light": "dark", "dark": "light"}
 # No page costs more to fetch the first time, with its looks and its script.
 TRANSFERRED_MAX_BYTES: Final = 150 * 1024
 # Two frames later whatever the page's script does at its beginning is drawn.
@@ -100,18 +105,28 @@ class Watched:
         found += [f"policy: {one}" for one in await self.page.evaluate("window.broken")]
         if self.weighed and not 0 < self.came_bytes <= TRANSFERRED_MAX_BYTES:
             found.append(f"{self.came_bytes} bytes came over the wire")
-        found += await self._moved()
+        moved: list[str] = await self.page.evaluate(MOVED)
         found += await too_wide(self.page)
-        found += [one for one in await axe(self.page) if not (but and one.startswith(f"axe {but} "))]
+        found += [one for one in await self._unfit() if not (but and one.startswith(f"axe {but} "))]
+        if moved:
+            found += await self._moved_again()
         return found
 
-    async def _moved(self) -> list[str]:
-        """Return what moved after it was drawn. What moves in one of two looks alone was the machine's haste."""
-        moved: list[str] = await self.page.evaluate(MOVED)
-        if moved and self.page.url == self.asked:
-            await self.page.reload()
-            moved = await self.page.evaluate(MOVED)
-        return [f"moves: {one}" for one in moved]
+    async def _unfit(self) -> list[str]:
+        """Return what axe-core finds as the page is, and what it finds of its colours in the other looks."""
+        found = await axe(self.page)
+        looks: str = await self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+        other = OTHER_LOOKS[looks]
+        await self.page.emulate_media(color_scheme=other)
+        try:
+            return found + [f"{one} (in {other})" for one in await axe(self.page, AXE_COLOURS)]
+        finally:
+            await self.page.emulate_media(color_scheme=OTHER_LOOKS[other])
+
+    async def _moved_again(self) -> list[str]:
+        """Return what moves after it was drawn in a second look, too: in the first alone it was the machine's haste."""
+        await self.page.goto(self.page.url)
+        return [f"moves: {one}" for one in await self.page.evaluate(MOVED)]
 
 
 async def too_wide(page: Page) -> list[str]:
@@ -129,11 +144,11 @@ async def too_wide(page: Page) -> list[str]:
     return found
 
 
-async def axe(page: Page) -> list[str]:
+async def axe(page: Page, run: str = AXE_RUN) -> list[str]:
     """Return what axe-core finds: a rule, and the first elements that break it."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)  # The page's policy binds its own scripts, not those of the one who tests it.
-    violations: list[dict[str, Any]] = (await page.evaluate(AXE_RUN))["violations"]
+    violations: list[dict[str, Any]] = (await page.evaluate(run))["violations"]
     return [
         f"axe {one['id']} ({one['impact']}): {one['help']}: {' | '.join(map(_told, one['nodes'][:3]))}"
         for one in violations
@@ -164,7 +179,8 @@ async def looking(browser: Browser, home: str, **options: Any) -> AsyncIterator[
         one.watch()
         yield one
     finally:
-        await context.close()
+        # Chromium may never close a profile whose page is on its way to another; the browser is killed at the end.
+        await asyncio.wait([asyncio.ensure_future(context.close())], timeout=CLOSES_WITHIN_S)
 
 
 async def profile(browser: Browser, **options: Any) -> BrowserContext:

@@ -42,6 +42,7 @@ PAGES: Final[dict[str, tuple[str, ...]]] = {
     "/status/{page}/confirm/{code}": ("/status/{page}/confirm/{confirm}",),
     "/status/{page}/subscribe": ("/status/{page}/subscribe",),
     "/status/{page}/unsubscribe/{code}": ("/status/{page}/unsubscribe/{leave}",),
+    "/tokens": ("/tokens",),
     "/support/{key}": ("/support/{key}",),
 }
 # It says that there is no such page, as a page.

@@ -12,7 +12,8 @@ from playwright.async_api import Browser, expect
 from sentinel.core import commands as c
 from sentinel.web.app import build, serve
 from tests.browser.chromium import WITHIN_MS, Watched, looking
-from tests.browser.world import World, until
+from tests.browser.world import World
+from tests.waiting import until
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.asyncio(loop_scope="session")]
 

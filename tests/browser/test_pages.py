@@ -18,7 +18,8 @@ from tests.browser.world import World, fill
 
 pytestmark = pytest.mark.real("chromium")
 
-# Each language, theme and width once: all pairs of them took as long as all other tests of the pages together.
+# Each language, theme and width once; each page is asked for its colours in the other theme, too. All pages anew in
+# all combinations took as long as all other tests of the pages together.
 LOOKS = (("fr", "light", WIDE), ("en", "dark", NARROW))
 
 
@@ -67,3 +68,17 @@ async def test_a_page_has_no_fault_in_any_language_or_looks(shown, path):
 
     faults = await asyncio.gather(*(look(name, one) for name, one in shown.browsers.items()))
     assert [fault for some in faults for fault in some] == []
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_page_that_cannot_be_read_in_its_other_looks_is_found(shown):
+    one = shown.browsers["fr light 1280"]
+    await one.go("/people")
+    await one.page.evaluate("""() => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync('@media (prefers-color-scheme: dark) { h2 { color: #555 } }');
+      document.adoptedStyleSheets = [sheet];
+    }""")
+    (fault,) = await one.faults()
+    assert fault.startswith("axe color-contrast ")
+    assert fault.endswith("(in dark)")

@@ -6,7 +6,7 @@ import asyncio
 import email
 import email.policy
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,11 +17,11 @@ import aiohttp
 from argon2 import PasswordHasher
 
 from tests.engine.whole import TOKENS
+from tests.waiting import until
 from tests.web.alive import Alive, alive
 
 CONFIGURATION = (Path(__file__).parent / "world.yaml").read_text()
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-SOON_S = 60.0
 PASSWORD = "le chat dort sur le serveur"
 # A Wednesday morning: somebody is at work everywhere.
 MORNING = datetime(2026, 11, 25, 9, 20, tzinfo=UTC)
@@ -92,17 +92,6 @@ class World:
 
         await until(told)
         return found[0]
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until something has become true.
-
-    Raises:
-        TimeoutError: after ``SOON_S`` it has not.
-    """
-    async with asyncio.timeout(SOON_S):
-        while not await true():
-            await asyncio.sleep(0.02)
 
 
 def jumping() -> Callable[[float], None]:

@@ -107,17 +107,29 @@ class SmtpRig:
 
 @dataclass
 class HttpRig:
+    """Whoever takes requests; ``named`` reads from the body of one what its message is called."""
+
     sender: Sender
     peer: HttpPeer
-    key: str
+    named: Callable[[bytes], str]
     message: Message = TEXTED
 
     def references(self) -> list[str]:
-        return [str(json.loads(request.body)[self.key]) for request in self.peer.received]
+        return [self.named(request.body) for request in self.peer.received]
 
     def turn(self, how: str) -> None:
         self.peer.silent = how == "silent"
-        self.peer.status = {"temporary": 503, "permanent": 403}.get(how, 200)
+        self.peer.status = {"temporary": 503, "permanent": 404}.get(how, 200)
+
+
+def value(key: str) -> Callable[[bytes], str]:
+    """Return what reads a value from a body."""
+    return lambda body: str(json.loads(body)[key])
+
+
+def small_print(body: bytes) -> str:
+    """Read a chat: it names a message in its smallest print, wherever that stands in its shape."""
+    return CHATTED.id if CHATTED.id in body.decode() else ""
 
 
 @dataclass
@@ -133,24 +145,6 @@ class SmppRig:
     def turn(self, how: str) -> None:
         self.smsc.silent = how == "silent"
         self.smsc.statuses = {"temporary": [0x58], "permanent": [0x0B]}.get(how, [])
-
-
-@dataclass
-class ChatRig:
-    """A chat names a message in its smallest print, wherever that stands in its shape."""
-
-    sender: Sender
-    service: ChatService
-    message: Message = CHATTED
-
-    def references(self) -> list[str]:
-        return [
-            self.message.id if self.message.id in request.body.decode() else "" for request in self.service.received
-        ]
-
-    def turn(self, how: str) -> None:
-        self.service.silent = how == "silent"
-        self.service.status = {"temporary": 503, "permanent": 404}.get(how, 200)
 
 
 @dataclass
@@ -209,52 +203,52 @@ def script(folder: Path, body: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def rig(kind: str, folder: Path) -> AsyncIterator[Rig]:
-    """Set up a channel of a kind with its other side; it answers within a short limit of time."""
+async def rig(kind: str, folder: Path, timeout: str = "30s") -> AsyncIterator[Rig]:
+    """Set up a channel of a kind with its other side; ``timeout`` is short where that is to fall silent."""
     async with contextlib.AsyncExitStack() as stack:
-        made = await _RIGS[kind](folder, stack)
+        made = await _RIGS[kind](folder, stack, timeout)
         stack.push_async_callback(made.sender.close)
         yield made
 
 
-async def _smtp(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _smtp(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     certificates = Certificates(folder)
     server = await stack.enter_async_context(SmtpServer(tls=certificates.server, auth=True))
-    options = {"host": "127.0.0.1", "port": server.port, "username": USER, "password": PASSWORD, "timeout": "2s"}
+    options = {"host": "127.0.0.1", "port": server.port, "username": USER, "password": PASSWORD, "timeout": timeout}
     sender = make("smtp", ca_file=certificates.ca_file, **options, **{"from": "Sentinel <sentinel@example.org>"})
     return SmtpRig(sender, server)
 
 
-async def _sms(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _sms(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     peer = await stack.enter_async_context(SmsGateway(answer='{"reference": "g-1"}'))
     body = {"to": "{mobile}", "text": "{text}", "ref": "{id}"}
     expect = {"status": "200", "id": "reference"}
-    sender = make("http-sms", preset="custom", url=peer.url, json=body, expect=expect, timeout="1s")
-    return HttpRig(sender, peer, "ref")
+    sender = make("http-sms", preset="custom", url=peer.url, json=body, expect=expect, timeout=timeout)
+    return HttpRig(sender, peer, value("ref"))
 
 
-async def _smpp(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _smpp(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     smsc = await stack.enter_async_context(Smsc())
     options = {"host": "127.0.0.1", "port": smsc.port, "system_id": SYSTEM_ID, "password": SMSC_PASSWORD}
-    return SmppRig(make("smpp", timeout="1s", **options), smsc)
+    return SmppRig(make("smpp", timeout=timeout, **options), smsc)
 
 
-async def _webhook(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _webhook(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     peer = await stack.enter_async_context(WebhookReceiver(secret="s3cret"))
-    return HttpRig(make("webhook", url=peer.url, secret="s3cret", timeout="1s"), peer, "id")
+    return HttpRig(make("webhook", url=peer.url, secret="s3cret", timeout=timeout), peer, value("id"))
 
 
-async def _command(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _command(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     run = [script(folder, "echo taken"), "{id}", "{mobile}", "{text}"]
-    return CommandRig(make("command", run=run, timeout="1s"), folder)
+    return CommandRig(make("command", run=run, timeout=timeout), folder)
 
 
-async def _spool(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _spool(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     daemon = await stack.enter_async_context(SmsDaemon(folder))
-    return SpoolRig(make("sms-spool", **daemon.folders(), timeout="1s"), daemon)
+    return SpoolRig(make("sms-spool", **daemon.folders(), timeout=timeout), daemon)
 
 
-async def _outbox(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+async def _outbox(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
     (folder / "outbox").mkdir()
     return OutboxRig(make("outbox", path=str(folder / "outbox"), **{"as": "email"}), folder / "outbox")
 
@@ -269,13 +263,13 @@ CHATS: dict[str, tuple[type[ChatService], dict[str, Any]]] = {
 }
 
 
-def chatting(kind: str) -> Callable[[Path, contextlib.AsyncExitStack], Awaitable[Rig]]:
+def chatting(kind: str) -> Callable[[Path, contextlib.AsyncExitStack, str], Awaitable[Rig]]:
     """Return what sets up a chat with its service."""
 
-    async def made(folder: Path, stack: contextlib.AsyncExitStack) -> Rig:
+    async def made(folder: Path, stack: contextlib.AsyncExitStack, timeout: str) -> Rig:
         service, options = CHATS[kind]
         peer = await stack.enter_async_context(service())
-        return ChatRig(make(kind, url=peer.url, timeout="1s", **options), peer)
+        return HttpRig(make(kind, url=peer.url, timeout=timeout, **options), peer, small_print, CHATTED)
 
     return made
 

@@ -21,8 +21,8 @@ from sentinel.channels import discord, markdown, mattermost, slack, teams
 from sentinel.channels.base import Message, Undelivered
 from sentinel.core.model import Person
 from sentinel.messages.compose import compose
-from tests.channels.rigs import CHATS, CHATTED, LINKS, NOW, ChatRig, make, rig
-from tests.fakes.chat_services import Caller, Ntfy
+from tests.channels.rigs import CHATS, CHATTED, LINKS, NOW, HttpRig, make, rig
+from tests.fakes.chat_services import Caller, ChatService, Ntfy
 from tests.messages.story import BOB, notice, told
 
 HOSTILE = (
@@ -35,9 +35,9 @@ LONG = "é" * 50_000
 
 
 @pytest.fixture(params=sorted(CHATS))
-async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ChatRig]:
+async def chat(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[HttpRig]:
     async with rig(request.param, tmp_path) as made:
-        assert isinstance(made, ChatRig)
+        assert isinstance(made, HttpRig)
         yield made
 
 
@@ -59,14 +59,14 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
     ],
     ids=["long", "hostile", "wide", "escaped", "bare", "named"],
 )
-async def test_whatever_is_said_the_service_takes_it(chat: ChatRig, change: dict[str, Any]) -> None:
+async def test_whatever_is_said_the_service_takes_it(chat: HttpRig, change: dict[str, Any]) -> None:
     await chat.sender.send(replace(CHATTED, **change))
-    assert len(chat.service.received) == 1
+    assert len(chat.peer.received) == 1
 
 
-async def test_addresses_are_behind_words_and_the_message_names_itself(chat: ChatRig) -> None:
+async def test_addresses_are_behind_words_and_the_message_names_itself(chat: HttpRig) -> None:
     await chat.sender.send(CHATTED)
-    body = chat.service.received[0].body.decode()
+    body = chat.peer.received[0].body.decode()
     assert LINKS[0].url in body
     assert CHATTED.id in body
 
@@ -81,8 +81,9 @@ async def test_the_address_of_a_chat_is_a_secret_and_never_quoted() -> None:
 
 async def test_a_page_of_somebody_in_between_is_not_taken_for_slacks_ok(tmp_path: Path) -> None:
     async with rig("slack", tmp_path) as made:
-        assert isinstance(made, ChatRig)
-        made.service.page = "<html>sign in</html>"
+        assert isinstance(made, HttpRig)
+        assert isinstance(made.peer, ChatService)
+        made.peer.page = "<html>sign in</html>"
         with pytest.raises(Undelivered, match="not `ok`") as caught:
             await made.sender.send(CHATTED)
         assert caught.value.outcome == "retry"

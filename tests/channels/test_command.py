@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import ValidationError
 from sentinel.channels.base import Undelivered
 from sentinel.channels.command import CommandOptions
 from tests.channels.rigs import TEXTED, make, script
+from tests.waiting import alive, until
 
 
 def run(folder: Path, body: str, **options: Any) -> Any:
@@ -56,26 +56,16 @@ async def test_a_command_ended_by_a_signal_is_worth_another_try(tmp_path: Path) 
 
 
 async def test_what_a_command_started_dies_with_it(tmp_path: Path) -> None:
-    sender = run(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout="500ms")
+    sender = run(tmp_path, f"sleep 60 & echo $! > {tmp_path}/child; wait", timeout="1500ms")
     with pytest.raises(Undelivered) as caught:
         await sender.send(TEXTED)
     assert caught.value.outcome == "timeout"
     child = int((tmp_path / "child").read_text())
-    async with asyncio.timeout(60):
-        while _alive(child):
-            await asyncio.sleep(0.01)
-
-
-def _alive(pid: int) -> bool:
-    """A zombie waits for whoever is process 1 here to collect it, and is dead all the same."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    await until(lambda: not alive(child))
 
 
 async def test_a_pipe_held_open_by_somebody_else_ends_at_the_limit(tmp_path: Path) -> None:
-    sender = run(tmp_path, f"setsid sleep 60 & echo $! > {tmp_path}/child", timeout="500ms")
+    sender = run(tmp_path, f"setsid sleep 60 & echo $! > {tmp_path}/child", timeout="1500ms")
     with pytest.raises(Undelivered, match="took longer"):
         await sender.send(TEXTED)
     os.kill(int((tmp_path / "child").read_text()), 9)

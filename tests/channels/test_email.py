@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import email
+import email.policy
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sentinel.channels.base import Message, Sender, Undelivered
+from sentinel.channels.base import Attached, Message, Sender, Undelivered
 from sentinel.channels.email import SmtpOptions
+from sentinel.channels.mail_message import written
 from tests.channels.rigs import AROUND, MESSAGE, Certificates, make
 from tests.fakes.smtp_server import PASSWORD, USER, SmtpServer
+from tests.waiting import until
 
 FROM = {"from": "Sentinel TDP <sentinel@example.org>"}
 
@@ -39,7 +44,7 @@ async def relay(stack: AsyncExitStack) -> SmtpServer:
 
 
 def plain(port: int, **options: Any) -> Sender:
-    return make("smtp", host="127.0.0.1", port=port, security="none", timeout="2s", **FROM, **options)
+    return make("smtp", host="127.0.0.1", port=port, **{"security": "none", "timeout": "30s", **FROM, **options})
 
 
 def standing_in(port: int) -> dict[str, Any]:
@@ -134,15 +139,11 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(subject=TEXT, name=TEXT)
 def test_whatever_people_write_adds_no_header(subject: str, name: str) -> None:
-    from email.headerregistry import Address
-
-    from sentinel.channels.mail_message import build
-
     sender = Address("Sentinel", addr_spec="sentinel@example.org")
     message = replace(MESSAGE, subject=subject, name=name)
     mail = b""
     with suppress(Undelivered):
-        mail = build(message, sender=sender, hostname="h.example.org", site="Site").as_bytes()
+        mail = written(message, sender=sender, hostname="h.example.org", site="Site")
     if not mail:
         assert not (subject + name).isprintable(), "only controls may be refused"
         return
@@ -153,6 +154,46 @@ def test_whatever_people_write_adds_no_header(subject: str, name: str) -> None:
         [b"From", b"To", b"Subject", b"Date", b"Message-ID", b"References", b"List-Id", b"Content-Language",
          b"Auto-Submitted", b"X-Auto-Response-Suppress", b"Importance", b"MIME-Version", b"Content-Type"]
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stage", "answer", "nobody_there"),
+    [
+        ("RCPT", "550 5.1.1 no such user", True),
+        ("RCPT", "550 no such user here", True),
+        ("RCPT", "552 5.2.2 mailbox full", True),
+        ("RCPT", "550 5.7.1 relaying denied", False),
+        ("RCPT", "554 5.7.1 your host is blocked", False),
+        ("MAIL", "550 5.1.8 sender unknown", False),
+        ("DATA", "550 5.6.0 this text is not wanted", False),
+    ],
+)
+async def test_only_what_is_said_of_the_recipient_says_that_nobody_is_there(
+    relay: SmtpServer, stage: str, answer: str, nobody_there: bool
+) -> None:
+    relay.answers[stage] = answer
+    assert (await refused(plain(relay.port))).nobody_there is nobody_there
+
+
+WRITTEN = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=WRITTEN, html=WRITTEN, content=WRITTEN)
+def test_what_is_written_is_read_back_line_by_line(text: str, html: str, content: str) -> None:
+    attached = (Attached("rapport été.csv", "text/csv", content),) if content else ()
+    message = replace(MESSAGE, text=text, html=html, attachments=attached)
+    raw = written(message, sender=Address(addr_spec="s@example.org"), hostname="h.example.org", site="Site")
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 100
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    mail = email.message_from_bytes(raw, policy=email.policy.default)
+    parts = [part for part in mail.walk() if not part.is_multipart()]
+    expected = [text, *([html] if html else []), *([content] if content else [])]
+    assert [part.get_content().encode().splitlines() for part in parts] == [
+        one.encode().splitlines() or [b""] for one in expected
+    ]
+    assert [part.get_filename() for part in parts if part.get_filename()] == [one.name for one in attached]
 
 
 async def test_starttls_protects_the_password(stack: AsyncExitStack, certificates: Certificates) -> None:
@@ -260,9 +301,7 @@ async def test_many_mails_share_a_few_connections_and_none_is_kept_when_they_are
     await asyncio.gather(*(send(number) for number in range(40)))
     assert len(relay.mails) == 40
     assert relay.connections < 10
-    async with asyncio.timeout(20):
-        while relay.open_connections:
-            await asyncio.sleep(0.01)
+    await until(lambda: not relay.open_connections)
 
 
 async def test_a_connection_that_was_closed_meanwhile_costs_no_mail(relay: SmtpServer) -> None:
@@ -291,7 +330,7 @@ async def test_a_refusal_on_a_connection_that_is_used_again_is_told_apart_from_i
 
 async def test_silence_after_the_text_asks_no_other_relay(stack: AsyncExitStack, relay: SmtpServer) -> None:
     silent = await stack.enter_async_context(SmtpServer(silent=True))
-    sender = plain(silent.port, fallback=standing_in(relay.port))
+    sender = plain(silent.port, timeout="1s", fallback=standing_in(relay.port))
     failure = await refused(sender)
     assert failure.outcome == "timeout"
     assert len(silent.mails) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,18 +19,13 @@ from sentinel.channels.spool_files import Report
 from tests.channels.rigs import TEXTED, make
 from tests.channels.test_smpp import Notes
 from tests.fakes.sms_daemon import SmsDaemon
+from tests.waiting import until
 
 NAME = "sentinel-INC-42_0_1_alice"
 REPORT = (
     "From: 33639980001\nAlphabet: ISO\nReport: no\n\n"
     "SMS STATUS REPORT\nMessage_id: {}\nDischarge_timestamp: x\nStatus: {}\n"
 )
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

@@ -140,7 +140,6 @@ async def test_a_finish_with_something_still_failing_says_so(served: Served):
     await served.run("plan", "campus", *GOOD, "--title", "Correctif", *WHEN)
     await served.run("start", "CHG-1")
     await served.one.daemon.heard("backup", Said(kind="fail", body="broken by the fix"))
-    await asyncio.sleep(0)
     finished = await served.run("finish", "CHG-1")
     assert finished.exit_code == 4
     assert "✗ backup" in finished.stdout

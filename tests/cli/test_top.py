@@ -21,11 +21,11 @@ from sentinel.cli.top.following import Following
 from sentinel.cli.top.screen import Detail, Top
 from sentinel.core import commands as c
 from sentinel.web.app import build, serve
+from tests import waiting
 from tests.cli.conftest import run
 from tests.engine.whole import HEARTBEAT, whole
 from tests.web.alive import WORLD, Alive, alive
 
-SOON_S = 60.0
 # The town with a contract, and with a cause that whoever resolves must say.
 SLA = "sla:\n  gold: {calendar: always, ack: 15m, resolve: 4h}\n"
 GOLD = WORLD.replace("DNUM,", "DNUM, sla: gold,") + HEARTBEAT + SLA
@@ -46,16 +46,14 @@ async def shown(url: str, by: str = "amina", size: tuple[int, int] = (140, 40)) 
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not _holds(true):
-            await pilot.pause(0.02)
+    async def holds() -> bool:
+        await pilot.pause()
+        try:
+            return true()
+        except NoMatches:  # The screen is not built yet.
+            return False
 
-
-def _holds(true: Callable[[], bool]) -> bool:
-    try:
-        return true()
-    except NoMatches:  # The screen is not built yet.
-        return False
+    await waiting.until(holds, waiting.quoted(true))
 
 
 def text(pilot: Pilot[None], part: str) -> str:
@@ -110,6 +108,15 @@ async def test_what_happens_elsewhere_appears_by_itself_and_whoever_chose_an_inc
             highlighted = pilot.app.query_one("#incidents", OptionList).highlighted_option
             assert highlighted is not None
             assert highlighted.id == "INC-2"
+
+
+async def test_a_second_that_passes_while_the_screen_goes_breaks_nothing(tmp_path):
+    async with alive(tmp_path) as one:
+        async with shown(one.url) as pilot:
+            top = pilot.app
+            assert isinstance(top, Top)
+        top._count()
+        top._draw(top._following.seen)
 
 
 async def test_an_incident_is_taken_noted_escalated_and_resolved_by_keys(tmp_path):
@@ -224,9 +231,7 @@ async def test_what_answers_and_is_no_picture_is_said_and_breaks_nothing():
 async def test_for_programs_it_prints_once_what_it_would_show(tmp_path):
     async with alive(tmp_path) as one:
         await one.open("campus", "login fails")
-        async with asyncio.timeout(SOON_S):
-            while one.one.daemon.live.ran_at is None:  # The first run of the probe may still be to come.
-                await asyncio.sleep(0.05)
+        await waiting.until(lambda: one.one.daemon.live.ran_at is not None, "the first run of the probe")
         done = await asyncio.to_thread(run, "top", "--json", "--url", one.url)
         told = done.stdout  # The daemon of the test logs to the same place.
         now = json.loads(told[told.index("{") : told.rindex("}") + 1])

@@ -18,6 +18,7 @@ from sentinel import demo
 from sentinel.demo import campus
 from sentinel.demo.letterbox import letters
 from sentinel.demo.paper import language_of
+from tests.waiting import until
 
 NEVER = demo.Schedule(kinds=())
 SIGN_IN = {"username": campus.USERNAME, "password": campus.PASSWORD}
@@ -133,8 +134,7 @@ async def test_signing_in_fails_while_the_login_is_broken(visitor, platform):
 async def test_a_slow_site_makes_visitors_wait_and_still_closes_soon(visitor, platform):
     platform.faults.break_with("slow")
     waiting = asyncio.create_task(get(visitor, "/"))
-    while not platform.runner.server.connections:
-        await asyncio.sleep(0)
+    await until(lambda: platform.runner.server.connections)
     assert not waiting.done()
     async with asyncio.timeout(30):
         await platform.close()

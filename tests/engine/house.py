@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sentinel.channels.base import Message, Undelivered
 from sentinel.core.model import Channel, Directory, Listener, Person, Plan, Signal, Step, Verdict
 from sentinel.core.state import Incident
-from sentinel.dispatch import Carrier, Dispatcher
+from sentinel.dispatch import Dispatcher
 from sentinel.engine.clock import LoopClock
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Policy
 from sentinel.engine.outbox import Outbox
+from sentinel.engine.passage import Carrier
 from sentinel.engine.timers import Timers
 from sentinel.store.base import OutboxRow
 from sentinel.store.opening import open_store
@@ -117,9 +118,10 @@ def write(row: OutboxRow) -> Message:
 class House:
     """Everything between a signal and a carrier."""
 
-    def __init__(self, path: Path, plan: Plan, directory: Directory = DIRECTORY, start: datetime = START) -> None:
+    def __init__(self, kept: Path | str, plan: Plan, directory: Directory = DIRECTORY, start: datetime = START) -> None:
+        url = kept if isinstance(kept, str) else new_store(kept)
         self.clock = LoopClock(start)
-        self.store, self.results = open_store(new_store(path), busy_timeout_s=0.1)
+        self.store, self.results = open_store(url, busy_timeout_s=0.1)
         self.pool = ThreadPoolExecutor(1)
         self.policy = Policy(
             directory=directory,
@@ -149,11 +151,15 @@ class House:
         self.tickets.append(state)
         return TicketReference("T-1")
 
-    async def report(self, key: str = "probe:web/home", level: Any = 3, dedup: str = "campus") -> Incident:
+    def saw(self, key: str = "probe:web/home", level: Any = 3, dedup: str = "campus") -> tuple[Signal, Verdict]:
+        """Return what a probe saw, and what is thought of it."""
         now = self.clock.now()
         signal = Signal(key=key, source="probe", title="Campus down", at=now, since=now, service="campus")
         verdict = Verdict(rule="r", level=level, severity="blocking", priority="P1", title="Campus down", dedup=dedup)
-        return await self.desk.report(signal, verdict)
+        return signal, verdict
+
+    async def report(self, key: str = "probe:web/home", level: Any = 3, dedup: str = "campus") -> Incident:
+        return await self.desk.report(*self.saw(key, level, dedup))
 
     async def wait(self, **time: float) -> None:
         await asyncio.sleep(timedelta(**time).total_seconds())
@@ -167,11 +173,34 @@ class House:
         return [type(recorded.event).__name__ for recorded in self.store.timeline(number)]
 
 
+H = TypeVar("H", bound=House)
+
+
 @asynccontextmanager
-async def house(path: Path, plan: Plan | None = None, directory: Directory = DIRECTORY, start: datetime = START) -> Any:
-    """Give a house in which everything runs."""
+async def living(built: H) -> AsyncIterator[H]:
+    """Let a house live, and die without a word."""
+    built.store.recover_sending()
+    await built.desk.load()
+    await built.dispatcher.load()
+    tasks = [asyncio.create_task(run()) for run in (built.desk.run, built.timers.run, built.dispatcher.run)]
+    try:
+        yield built
+    finally:
+        for task in (*tasks, *built.dispatcher._busy.values()):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        built.results.close()
+        built.store.close()
+        built.pool.shutdown()
+
+
+@asynccontextmanager
+async def house(
+    kept: Path | str, plan: Plan | None = None, directory: Directory = DIRECTORY, start: datetime = START
+) -> Any:
+    """Give a house in which everything runs; what it keeps is in a folder, or in the database of a URL."""
     listener = Listener(who="farid", by=("email",), on=("opened", "resolved"))
-    built = House(path, plan or Plan(ladder=LADDER, listeners=(listener,), ticket="builtin"), directory, start)
+    built = House(kept, plan or Plan(ladder=LADDER, listeners=(listener,), ticket="builtin"), directory, start)
     await built.desk.load()
     tasks = [asyncio.create_task(run()) for run in (built.desk.run, built.timers.run, built.dispatcher.run)]
     try:

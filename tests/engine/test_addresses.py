@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from sentinel.web.app import build
 from tests import virtual
 from tests.engine.whole import HEARTBEAT, START, Whole, whole
 from tests.intake.test_mail_message import REPORT
+from tests.waiting import until
 
 SITE = """\
 site: {url: 'https://s.example.org', language: en}
@@ -53,19 +54,11 @@ class Post:
     def sent(self, to: str, suffix: str = ".eml") -> list[Path]:
         return [path for path in self.one.mailed(suffix) if to in path.read_text()]
 
-    async def until(self, holds: Callable[[], Any], what: str) -> None:
-        try:
-            async with asyncio.timeout(20):
-                while not holds():
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            pytest.fail(what)
-
     async def bounce(self, mail: Path, action: bytes = b"failed") -> str:
         page: Any = email.message_from_bytes(mail.read_bytes(), policy=email.policy.default)
         ours = page["Message-ID"].strip("<>").encode()
         named = b"inc-1.2.amina.email.abc@h.example.org"
-        await self.until(
+        await until(
             lambda: any(row.state == "done" for row in self.one.daemon.store.messages(limit=50)), "nothing is settled"
         )
         return await self.one.daemon.inbound.mail.take((REPORT % action).replace(named, ours))
@@ -84,16 +77,16 @@ async def bounced(tmp_path: Path) -> AsyncIterator[Post]:
     async with whole(tmp_path, SITE + HEARTBEAT) as one:
         made = Post(one)
         await made.fail()
-        await made.until(lambda: made.sent("amina@example.org"), "the page")
+        await until(lambda: made.sent("amina@example.org"), "the page")
         await made.bounce(made.sent("amina@example.org")[0])
         yield made
 
 
 async def test_the_page_goes_the_next_way_at_once_and_the_administrators_hear_of_it(tmp_path: Path) -> None:
     async with bounced(tmp_path) as made:
-        await made.until(lambda: made.sent("+33639980001", ".txt"), "the SMS")
+        await until(lambda: made.sent("+33639980001", ".txt"), "the SMS")
         await made.one.daemon.addresses.look()
-        await made.until(lambda: made.sent("root@example.org"), "the administrator's mail")
+        await until(lambda: made.sent("root@example.org"), "the administrator's mail")
         assert "550 no such user" in made.sent("root@example.org")[0].read_text().replace("=\n", "")
         assert made.doubted() == ["amina"]
         events = [type(one.event).__name__ for one in made.one.daemon.store.timeline("INC-1")]
@@ -102,10 +95,10 @@ async def test_the_page_goes_the_next_way_at_once_and_the_administrators_hear_of
 
 async def test_what_is_told_later_takes_the_other_way_from_the_start(tmp_path: Path) -> None:
     async with bounced(tmp_path) as made:
-        await made.until(lambda: made.sent("+33639980001", ".txt"), "the SMS")
+        await until(lambda: made.sent("+33639980001", ".txt"), "the SMS")
         mails, texts = len(made.sent("amina@example.org")), len(made.sent("+33639980001", ".txt"))
         await made.one.daemon.desk.order("INC-1", c.Escalate(by="root", why="look at it"))
-        await made.until(lambda: len(made.sent("+33639980001", ".txt")) > texts, "another SMS")
+        await until(lambda: len(made.sent("+33639980001", ".txt")) > texts, "another SMS")
         assert len(made.sent("amina@example.org")) == mails
 
 
@@ -154,7 +147,7 @@ async def test_what_is_only_late_moves_nothing_and_what_is_forged_is_counted(tmp
     async with whole(tmp_path, SITE + HEARTBEAT) as one:
         made = Post(one)
         await made.fail()
-        await made.until(lambda: made.sent("amina@example.org"), "the page")
+        await until(lambda: made.sent("amina@example.org"), "the page")
         assert await made.bounce(made.sent("amina@example.org")[0], b"delayed") == "ignored"
         assert (made.doubted(), made.counted("forged")) == ([], 0)
         assert await one.daemon.inbound.mail.take(REPORT % b"failed") == "ignored"
@@ -169,11 +162,11 @@ def test_the_only_address_is_used_all_the_same_and_trusted_again_once_nothing_co
         async with whole(tmp_path, SITE.replace(', mobile: "+33639980001"', "") + HEARTBEAT) as one:
             made = Post(one)
             await made.fail()
-            await made.until(lambda: made.sent("amina@example.org"), "the page")
+            await until(lambda: made.sent("amina@example.org"), "the page")
             await made.bounce(made.sent("amina@example.org")[0])
             await asyncio.sleep(60)
             await one.daemon.desk.order("INC-1", c.Escalate(by="root", why="look at it"))
-            await made.until(lambda: len(made.sent("amina@example.org")) > 1, "another mail")
+            await until(lambda: len(made.sent("amina@example.org")) > 1, "another mail")
             await asyncio.sleep(1_800)
             assert made.doubted() == ["amina"]
             await asyncio.sleep(2_400)
@@ -187,11 +180,11 @@ def test_the_only_address_is_used_all_the_same_and_trusted_again_once_nothing_co
 
 async def test_after_a_day_the_address_is_tried_again(tmp_path: Path) -> None:
     async with bounced(tmp_path) as made:
-        await made.until(lambda: made.sent("+33639980001", ".txt"), "the SMS")
+        await until(lambda: made.sent("+33639980001", ".txt"), "the SMS")
         mails = len(made.sent("amina@example.org"))
     async with whole(tmp_path, SITE + HEARTBEAT, START + timedelta(hours=25)) as one:
         made = Post(one)
         assert made.doubted() == ["amina"]  # On trial: until something has arrived, or has not.
         assert one.daemon.desk.policy.directory.lowered == {}
         await one.daemon.desk.order("INC-1", c.Escalate(by="root", why="look at it"))
-        await made.until(lambda: len(made.sent("amina@example.org")) > mails, "a mail again")
+        await until(lambda: len(made.sent("amina@example.org")) > mails, "a mail again")

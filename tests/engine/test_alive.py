@@ -11,16 +11,17 @@ from pathlib import Path
 import pytest
 
 from sentinel.engine.alive import overdue
+from sentinel.engine.live import Row
 from tests import virtual
 from tests.engine.whole import HEARTBEAT, PEOPLE, Whole, whole
 from tests.fakes.http_peer import HttpPeer
+from tests.waiting import until
 
 CONFIG = (
     "watchdog: {alive_url: 'ADDRESS/ping/8c1e'}\n"
     + PEOPLE
     + HEARTBEAT.replace("interval: 1m", "interval: 1s\n    timeout: 1s")
 )
-BOUND_S = 20
 
 
 @pytest.fixture
@@ -31,9 +32,28 @@ async def peer() -> AsyncIterator[HttpPeer]:
 
 async def settled(one: Whole) -> None:
     """Wait until every probe has been run."""
-    async with asyncio.timeout(BOUND_S):
-        while await one.daemon.live.find_stale(one.daemon.clock.now()):
-            await asyncio.sleep(0.05)
+
+    async def looked() -> bool:
+        return not await one.daemon.live.find_stale(one.daemon.clock.now())
+
+    await until(looked)
+
+
+async def test_a_first_run_that_comes_while_the_others_are_looked_at_is_in_time(tmp_path: Path) -> None:
+    async with whole(tmp_path, CONFIG.replace("ADDRESS", "http://127.0.0.1:1")) as one:
+        look = one.daemon.live.find_stale
+
+        async def all_ran() -> bool:
+            return not await look(one.daemon.clock.now())
+
+        async def slow(now: datetime) -> list[Row]:
+            found = await look(now)
+            assert found, "nothing has run yet"
+            await until(all_ran)
+            return found
+
+        one.daemon.live.find_stale = slow  # type: ignore[method-assign]
+        assert await one.daemon.watching._probes() == ""
 
 
 async def test_when_all_is_well_the_place_is_told(tmp_path: Path, peer: HttpPeer) -> None:
@@ -46,13 +66,14 @@ async def test_when_all_is_well_the_place_is_told(tmp_path: Path, peer: HttpPeer
 
 
 async def test_a_place_that_refuses_is_counted_and_its_address_kept_out_of_the_log(
-    tmp_path: Path, peer: HttpPeer, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, peer: HttpPeer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     peer.status = 404
     async with whole(tmp_path, CONFIG.replace("ADDRESS", peer.url)) as one:
         await settled(one)
         assert await one.daemon.watching.alive.cycle() == "failed"
-    said = capsys.readouterr()
+    said = capfd.readouterr()
+    assert "alive_url" in said.err
     assert "8c1e" not in said.out + said.err
 
 

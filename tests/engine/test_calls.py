@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from sentinel.core.state import Incident
 from sentinel.web.app import build
 from tests.engine.whole import HEARTBEAT, Whole, whole
 from tests.fakes.chat_services import Caller, Ntfy
+from tests.waiting import until
 
 SITE = """\
 site: {url: 'https://s.example.org', language: en}
@@ -65,9 +65,7 @@ async def called(tmp_path: Path, by: str = "phone") -> AsyncIterator[Called]:
         )
         one = await stack.enter_async_context(whole(tmp_path, SITE.replace("BY", by) + channels + HEARTBEAT))
         await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
-        async with asyncio.timeout(20):
-            while not (phone.received or push.received):
-                await asyncio.sleep(0.05)
+        await until(lambda: phone.received or push.received)
         browser = await stack.enter_async_context(TestClient(TestServer(build(one.doors.context()))))
         yield Called(one, phone, push, browser)
 
@@ -95,9 +93,7 @@ async def test_key_2_calls_the_next_person_and_any_other_says_the_keys_again(tmp
         )
         assert made.state().phase == "open"
         assert (await made.press("2#"))["say"] == "L'échelon suivant est appelé."
-        async with asyncio.timeout(20):
-            while made.phone.last["to"] != "+33639980002":
-                await asyncio.sleep(0.05)
+        await until(lambda: made.phone.last["to"] == "+33639980002")
         assert made.phone.last["language"] == "en-GB"
 
 
@@ -118,8 +114,5 @@ async def test_push_goes_to_a_persons_own_topic_with_their_own_link(tmp_path: Pa
         assert made.push.last["topic"] == "amina-7f3a"
         assert made.push.last["actions"][0]["label"] == "Prendre en charge"
         assert made.push.last["actions"][0]["url"].startswith("https://s.example.org/a/")
-        async with asyncio.timeout(20):
-            while not made.events(Told):
-                await asyncio.sleep(0.05)
-        (told,) = made.events(Told)
+        (told,) = await until(lambda: made.events(Told))
         assert (told.person, told.channel, told.reference) == ("amina", "push", "sPs71M8A2T")

@@ -14,7 +14,7 @@ from sentinel.core.pings import Said
 from sentinel.core.report.model import On
 from sentinel.reports import additions_of
 from tests import virtual
-from tests.engine.test_changes import START, minutes, until, world
+from tests.engine.test_changes import START, minutes, world
 from tests.engine.whole import whole
 
 LISTED = "  fixes:\n    - {service: campus, title: Tri, component: notes, since: 2026-10-01}\n"
@@ -26,7 +26,7 @@ def test_the_maintenance_of_a_report_is_the_windows_as_they_were(tmp_path: Path)
     async def run() -> None:
         async with whole(tmp_path, world()) as one:
             await one.daemon.heard("backup", Said())
-            await until(one, minutes(3))
+            await one.reach(minutes(3))
             await one.daemon.changes.start("CHG-1", "amina")
             await one.daemon.change_watch.finish("CHG-1", "amina")
             await asyncio.sleep(1)

@@ -70,10 +70,6 @@ def minutes(count: float) -> datetime:
     return START + timedelta(minutes=count)
 
 
-async def until(one: Whole, at: datetime) -> None:
-    await asyncio.sleep((at - one.daemon.clock.now()).total_seconds())
-
-
 def change(one: Whole, number: str = "CHG-1") -> Change:
     return one.daemon.changes.get(number)
 
@@ -114,9 +110,9 @@ async def plan(one: Whole, begin: float, end: float, **said: object) -> Change:
 @pytest.mark.rule("CHG-5")
 def test_a_failure_inside_a_window_is_recorded_and_pages_nobody(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
-        await until(one, minutes(4.5))
+        await one.reach(minutes(4.5))
         assert open_incidents(one) == []
         assert paged(one) == 0
         assert suppressed(one) >= 1
@@ -136,11 +132,11 @@ def test_a_failure_inside_a_window_is_recorded_and_pages_nobody(tmp_path: Path):
 @pytest.mark.rule("CHG-5")
 def test_what_is_good_again_at_the_end_of_its_window_opens_nothing(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
-        await until(one, minutes(4.8))
+        await one.reach(minutes(4.8))
         await one.daemon.heard("backup", Said())
-        await until(one, minutes(7))
+        await one.reach(minutes(7))
         assert open_incidents(one) == []
         done = change(one)
         assert (done.phase, done.verified) == ("finished", True)
@@ -154,9 +150,9 @@ def test_what_is_good_again_at_the_end_of_its_window_opens_nothing(tmp_path: Pat
 @pytest.mark.rule("CHG-5")
 def test_what_still_fails_at_the_end_of_a_window_opens_an_incident_at_once_and_counts_from_there(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
-        await until(one, minutes(6))
+        await one.reach(minutes(6))
         await asyncio.sleep(0.5)
         (incident,) = open_incidents(one)
         assert incident.opened_at == incident.t0 == minutes(6)
@@ -177,11 +173,11 @@ def test_what_still_fails_at_the_end_of_a_window_opens_an_incident_at_once_and_c
 def test_an_incident_that_was_open_before_stays_open(tmp_path: Path):
     async def story(one: Whole) -> None:
         await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
-        await until(one, minutes(4.5))
+        await one.reach(minutes(4.5))
         (incident,) = open_incidents(one)
         assert incident.phase == "open"
         assert incident.caused_by == ""
-        await until(one, minutes(6.5))
+        await one.reach(minutes(6.5))
         assert [state.number for state in open_incidents(one)] == ["INC-1"]
         assert open_incidents(one)[0].caused_by == ""
 
@@ -190,7 +186,7 @@ def test_an_incident_that_was_open_before_stays_open(tmp_path: Path):
 
 def test_what_people_report_during_a_window_is_opened_and_linked_to_it(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(4))
+        await one.reach(minutes(4))
         now = one.daemon.clock.now()
         signal = Signal(key="person:1", source="person", title="Rien ne va", at=now, since=now, service="campus")
         verdict = Verdict(rule="r", level=3, severity="blocking", priority="P1", title="Rien ne va", dedup="x")
@@ -208,12 +204,12 @@ def test_of_two_windows_that_overlap_the_last_to_end_keeps_the_service_quiet(tmp
     two = WINDOW + "    - {title: Autre, services: [campus], start: 2026-11-21 23:14, end: 2026-11-21 23:18}\n"
 
     async def story(one: Whole) -> None:
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
-        await until(one, minutes(7))
+        await one.reach(minutes(7))
         assert change(one, "CHG-1").phase == "finished"
         assert open_incidents(one) == []
-        await until(one, minutes(8.1))
+        await one.reach(minutes(8.1))
         assert len(open_incidents(one)) == 1
 
     tell(tmp_path, world(changes=two), story)
@@ -224,9 +220,9 @@ def test_a_restart_in_the_middle_of_a_window_says_nothing_twice_and_wakes_nobody
     async def run() -> None:
         async with whole(tmp_path, world()) as one:
             await one.daemon.heard("backup", Said())
-            await until(one, minutes(3))
+            await one.reach(minutes(3))
             await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
-            await until(one, minutes(4))
+            await one.reach(minutes(4))
             heard = subjects(one, "ines@example.org")
             assert len(heard) == 2  # announced, started
         async with whole(tmp_path, world(), start=minutes(4.5)) as again:
@@ -234,7 +230,7 @@ def test_a_restart_in_the_middle_of_a_window_says_nothing_twice_and_wakes_nobody
             assert open_incidents(again) == []
             assert paged(again) == 0
             assert subjects(again, "ines@example.org") == heard
-            await until(again, minutes(6.2))
+            await again.reach(minutes(6.2))
             assert len(open_incidents(again)) == 1
             assert len(subjects(again, "ines@example.org")) == 3
 
@@ -261,7 +257,7 @@ def test_a_window_that_passed_while_nothing_ran_was_maintenance_all_the_same(tmp
 @pytest.mark.rule("CHG-6")
 def test_announcement_start_and_end_are_told_once_each_to_the_customer_and_to_who_listens(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(10))
+        await one.reach(minutes(10))
         for who in ("ines@example.org", "amina@example.org"):
             assert len(subjects(one, who)) == 3
         assert subjects(one, "farid@example.org") == []
@@ -280,7 +276,7 @@ def test_a_change_at_stability_2_is_announced_as_long_before_as_configured(tmp_p
     later = "changes: {planned: [{title: T, services: campus, start: 2026-11-22 01:15, end: 2026-11-22 02:00}]}\n"
 
     async def story(one: Whole) -> None:
-        await until(one, minutes(4.8))
+        await one.reach(minutes(4.8))
         assert subjects(one, "ines@example.org") == []
         await asyncio.sleep(20)
         assert len(subjects(one, "ines@example.org")) == 1
@@ -292,11 +288,11 @@ def test_a_change_at_stability_2_is_announced_as_long_before_as_configured(tmp_p
 @pytest.mark.rule("CHG-5", "CHG-6")
 def test_an_overrun_warns_once_and_its_window_is_over_all_the_same(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         await one.daemon.changes.start("CHG-1", "amina")
         await one.daemon.heard("backup", Said(kind="fail", body="stopped for the update"))
         before = len(subjects(one, "ines@example.org"))
-        await until(one, minutes(8))
+        await one.reach(minutes(8))
         assert len(open_incidents(one)) == 1
         assert open_incidents(one)[0].opened_at == minutes(6)
         assert len(subjects(one, "ines@example.org")) == before + 1
@@ -314,11 +310,11 @@ def test_an_overrun_warns_once_and_its_window_is_over_all_the_same(tmp_path: Pat
 @pytest.mark.rule("CHG-6")
 def test_a_cancelled_change_is_told_and_does_not_take_place(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(1))
+        await one.reach(minutes(1))
         with pytest.raises(Refused, match="needs a reason"):
             await one.daemon.changes.cancel("CHG-1", "farid", " ")
         await one.daemon.changes.cancel("CHG-1", "farid", "le correctif n'est pas prêt")
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         await one.daemon.heard("backup", Said(kind="fail", body="broken"))
         await asyncio.sleep(10)
         assert len(open_incidents(one)) == 1
@@ -334,7 +330,7 @@ def test_a_reload_without_a_planned_window_cancels_it_and_one_that_has_begun_goe
     two = WINDOW + "    - {title: Demain, services: [campus], start: 2026-11-22 23:30, end: 2026-11-22 23:50}\n"
 
     async def story(one: Whole) -> None:
-        await until(one, minutes(3))
+        await one.reach(minutes(3))
         assert {change(one, n).phase for n in ("CHG-1", "CHG-2")} == {"under_way", "planned"}
         text = one.daemon.path.read_text()
         one.write(text[: text.index("changes:")])
@@ -467,7 +463,7 @@ def with_backup(folder: Path, script: str) -> str:
 @pytest.mark.rule("CHG-3")
 def test_a_change_at_stability_3_starts_once_the_full_backup_is_made(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(2.2))
+        await one.reach(minutes(2.2))
         assert change(one).phase == "under_way"
         assert (tmp_path / "saved").read_text() == "saved campus\n"
         assert change(one).began_at == minutes(2)
@@ -479,7 +475,7 @@ def test_a_change_at_stability_3_starts_once_the_full_backup_is_made(tmp_path: P
 @pytest.mark.rule("CHG-3")
 def test_a_failed_backup_stops_the_change_and_its_services_are_watched_again(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(2.2))
+        await one.reach(minutes(2.2))
         stopped = change(one)
         assert stopped.phase == "stopped"
         assert "exit code 3: no space left" in stopped.why
@@ -500,7 +496,7 @@ def test_a_failed_backup_stops_the_change_and_its_services_are_watched_again(tmp
 @pytest.mark.rule("CHG-3")
 def test_without_a_program_somebody_must_vouch_for_the_backup(tmp_path: Path):
     async def story(one: Whole) -> None:
-        await until(one, minutes(2.2))
+        await one.reach(minutes(2.2))
         assert change(one).phase == "stopped"
         with pytest.raises(Refused, match="full backup of campus"):
             await one.daemon.changes.start("CHG-1", "farid")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 from sentinel.core.state import Incident
 from tests.engine.whole import Whole, whole
 from tests.fakes.sms_gateway import SmsGateway
+from tests.waiting import until
 
 CONFIGURATION = """\
 people:
@@ -38,12 +37,6 @@ def configuration(folder: Path, gateway: SmsGateway) -> str:
     (folder / "smsapi").write_text("token")
     (folder / "smsapi").chmod(0o600)
     return CONFIGURATION.format(url=gateway.url.rstrip("/"))
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 def left(one: Whole) -> dict[str, float]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sentinel import probes
 from sentinel.core import events as e
 from sentinel.core.state import Incident
 from tests import virtual
@@ -40,17 +38,7 @@ probes:
   host: {type: icmp, target: host, service: platform}
 """
 
-pytestmark = pytest.mark.rule("SRC-8")
-
-
-@pytest.fixture(autouse=True)
-def _wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(probes.KINDS, "icmp", "tests.engine.wired")
-    probes.kind.cache_clear()
-    wired.DOWN.clear()
-    yield
-    wired.DOWN.clear()
-    probes.kind.cache_clear()
+pytestmark = [pytest.mark.rule("SRC-8"), pytest.mark.usefixtures("_wired")]
 
 
 def timeline(one: Whole, number: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from sentinel.core.pings import NOTHING
 from sentinel.engine import doubt
 from sentinel.engine.clock import LoopClock
 from sentinel.engine.doubt import Host
-from sentinel.engine.prober import Outcome, Prober, Surroundings
+from sentinel.engine.prober import OVERRUN_S, Outcome, Prober, Surroundings
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import Confirm, ProbePlan
@@ -24,6 +25,7 @@ from tests.engine.trivial import Play, TrivialOptions, ill, well
 from tests.fakes.names import Names
 
 START = datetime(2026, 11, 21, 22, 10, tzinfo=UTC)
+TIMEOUT_S = 0.05
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +83,9 @@ class Machine:
     def elapsed_s(self) -> float:
         return self.clock.monotonic() - self._began
 
-    async def run(self, *plays: Play, target: str = "x", confirm: Confirm | None = None) -> Outcome:
+    async def run(
+        self, *plays: Play, target: str = "x", confirm: Confirm | None = None, timeout_s: float = 5
+    ) -> Outcome:
         """Run once; the last play goes on for ever."""
         left = list(plays)
 
@@ -95,7 +99,7 @@ class Machine:
             options=TrivialOptions(play=play),
             targets=(target,),
             interval_s=60,
-            timeout_s=5,
+            timeout_s=timeout_s,
             fingerprint="1",
             confirm=confirm or Confirm(attempts=0),
         )
@@ -116,6 +120,26 @@ def on_machine(story: Callable[[Machine], object], *, late_until_s: float = 0.0)
 @pytest.mark.fault(49)
 def test_a_failure_seen_while_the_loop_was_late_is_looked_at_again_when_it_no_longer_is():
     outcome = on_machine(lambda machine: machine.run(ill, well), late_until_s=7)
+    assert (outcome.result.ok, outcome.result.doubt, outcome.result.attempts) == (True, "lag", 2)
+
+
+@pytest.mark.fault(9, 49)
+def test_a_process_that_stood_still_until_after_the_time_limit_looks_again():
+    """It is shorter than what the lag of the loop is measured by: nothing else has noticed it."""
+
+    async def stands_still(_sight: Sight) -> None:
+        await asyncio.sleep(0)
+        time.sleep(TIMEOUT_S + OVERRUN_S)  # That is what it is about.
+        await asyncio.sleep(TIMEOUT_S)
+
+    async def told() -> Outcome:
+        machine = Machine()
+        try:
+            return await machine.run(stands_still, well, timeout_s=TIMEOUT_S)
+        finally:
+            machine.host.means.close()
+
+    outcome = asyncio.run(told())
     assert (outcome.result.ok, outcome.result.doubt, outcome.result.attempts) == (True, "lag", 2)
 
 

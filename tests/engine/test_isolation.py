@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sentinel import probes
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
 from sentinel.core.pings import Said
@@ -35,17 +33,7 @@ TARGETS = """\
 """
 CONFIG = WATCHED + PEOPLE.replace("channels:", WATCHER) + HEARTBEAT.replace("every: 10m", "every: 5m") + TARGETS
 
-pytestmark = pytest.mark.rule("SRC-9")
-
-
-@pytest.fixture(autouse=True)
-def _wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(probes.KINDS, "icmp", "tests.engine.wired")
-    probes.kind.cache_clear()
-    wired.DOWN.clear()
-    yield
-    wired.DOWN.clear()
-    probes.kind.cache_clear()
+pytestmark = [pytest.mark.rule("SRC-9"), pytest.mark.usefixtures("_wired")]
 
 
 def states(one: Whole) -> dict[str, str]:

@@ -25,7 +25,7 @@ from tests.faults.test_self_report import report
 
 NOW = datetime(2026, 11, 21, 22, 10, tzinfo=UTC)
 GASP = Gasp("store", "[Campus] Sentinel ne peut plus alerter", "Sa base ne prend plus rien.\nIts database…\n", NOW)
-BOUND_S = 20
+BOUND_S = 60
 
 
 def program(folder: Path) -> Path:

@@ -12,6 +12,7 @@ import pytest
 from tests.engine.test_links import paged, state
 from tests.engine.whole import Whole
 from tests.messages.test_links import shortened
+from tests.waiting import until
 
 pytestmark = pytest.mark.rule("DSP-6")
 
@@ -41,6 +42,12 @@ def content(one: Whole) -> list[tuple[object, ...]]:
     return found
 
 
+def under_way(one: Whole) -> int:
+    """Return how many messages and tickets are still to leave."""
+    with sqlite3.connect(one.folder / "sentinel.db") as database:
+        return int(database.execute("SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending')").fetchone()[0])
+
+
 async def settled(one: Whole) -> list[tuple[object, ...]]:
     """Return the content once what was under way is written down."""
     await one.daemon.desk.drain()
@@ -49,8 +56,7 @@ async def settled(one: Whole) -> list[tuple[object, ...]]:
 
 async def test_a_thousand_looks_of_scanners_leave_the_store_as_it_was(tmp_path: Path) -> None:
     async with paged(tmp_path) as (one, browser, path):
-        while any(row.state == "sending" for row in one.daemon.store.messages(limit=50)):
-            await one.daemon.desk.drain()
+        await until(lambda: not under_way(one))
         before = await settled(one)
         for number in range(LOOKS):
             method = ("GET", "HEAD", "OPTIONS")[number % 3]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from sentinel.core import commands as c
 from sentinel.core.pings import Said
 from sentinel.web.app import build
 from tests.engine.whole import HEARTBEAT, PEOPLE, Whole, whole
+from tests.waiting import until
 
 SITE = "site: {url: 'https://s.example.org', language: en}\n"
 
@@ -26,9 +26,7 @@ async def paged(tmp_path: Path) -> AsyncIterator[tuple[Whole, TestClient, str]]:
     """A daemon that has just paged amina, a browser, and the path of the link in her SMS."""
     async with whole(tmp_path, SITE + PEOPLE + HEARTBEAT) as one:
         await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
-        async with asyncio.timeout(20):
-            while not one.mailed(".txt"):
-                await asyncio.sleep(0.05)
+        await until(lambda: one.mailed(".txt"))
         client = TestClient(TestServer(build(one.doors.context())))
         async with client:
             yield one, client, link(one)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -16,16 +13,9 @@ from sentinel.engine.loopback import look
 from sentinel.engine.prober import Prober, Surroundings
 from sentinel.probes.net import TargetPolicy
 from tests.fakes.names import Names
+from tests.left_open import open_sockets, uncollected
 
 TURNS_MAX = 30  # Of the loop; a look is over after about ten.
-
-
-@pytest.fixture
-def _no_collection() -> Iterator[None]:
-    """What nobody closed stays open for all to see."""
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def prober() -> Prober:
@@ -42,24 +32,19 @@ def prober() -> Prober:
     )
 
 
-def open_sockets() -> int:
-    links = (link for link in Path("/proc/self/fd").iterdir() if link.is_symlink())
-    return sum(str(link.readlink()).startswith("socket:") for link in links)
-
-
 async def test_a_prober_that_works_sees_that_we_live():
     assert await look(prober) == ""
 
 
-@pytest.mark.usefixtures("_no_collection")
 async def test_a_look_that_is_given_up_at_any_moment_leaves_no_socket_open():
     before = open_sockets()
-    for turns in range(TURNS_MAX):
-        looking = asyncio.ensure_future(look(prober))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        looking.cancel()
-        await asyncio.gather(looking, return_exceptions=True)
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert open_sockets() == before, f"given up after {turns} turns of the loop"
+    with uncollected():
+        for turns in range(TURNS_MAX):
+            looking = asyncio.ensure_future(look(prober))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert open_sockets() == before, f"given up after {turns} turns of the loop"

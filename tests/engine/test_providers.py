@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from sentinel.web.app import build
 from tests.engine.whole import Whole, whole
 from tests.fakes.sms_gateway import SmsGateway
 from tests.fakes.smsc import PASSWORD, Smsc
+from tests.waiting import until
 
 CONFIGURATION = """\
 people:
@@ -36,14 +35,16 @@ probes:
 """
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)
-
-
 def rows(one: Whole) -> list[OutboxRow]:
     return [row for row in one.daemon.store.messages(limit=9) if row.kind == "message" and row.incident]
+
+
+def counted(one: Whole) -> list[tuple[dict[str, str], float]]:
+    return [(dict(labels), value) for labels, value in one.samples()["sentinel_provider_messages_total"].items()]
+
+
+def totals(one: Whole) -> set[tuple[str, str]]:
+    return {(labels["provider"], labels["result"]) for labels, value in counted(one) if value == 1}
 
 
 @pytest.mark.rule("DSP-4")
@@ -58,13 +59,12 @@ async def test_the_second_provider_takes_the_page_its_receipt_is_found_and_the_p
         assert (row.channel, row.reference) == ("sms", "via centre: 26"), "one message, by one channel"
         smsc.report(26, "DELIVRD")
         await until(lambda: rows(one)[0].state == "delivered")
-        counted = [(dict(labels), value) for labels, value in one.samples()["sentinel_provider_messages_total"].items()]
-        totals = {(labels["provider"], labels["result"]) for labels, value in counted if value == 1}
-        assert totals == {("sms", "retry"), ("centre", "taken"), ("centre", "delivered")}
-        assert {labels["channel"] for labels, _ in counted} == {"sms"}, "where there is one provider none is compared"
+        # It is counted once it is on disk.
+        await until(lambda: totals(one) == {("sms", "retry"), ("centre", "taken"), ("centre", "delivered")})
+        assert {labels["channel"] for labels, _ in counted(one)} == {"sms"}, "of one provider alone nothing is counted"
         server = TestServer(build(one.doors.context()))
         async with TestClient(server) as browser, browser.get("/incidents/INC-1") as answer:
-            assert "sms (centre)" in await answer.text()
+            assert "SMS (centre)" in await answer.text()
         smsc.say("33639980001", b"1")
         await until(lambda: one.daemon.store.incident("INC-1").phase == "acknowledged")  # type: ignore[union-attr]
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sentinel import probes
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from tests import virtual
@@ -26,15 +24,7 @@ probes:
 """
 )
 
-
-@pytest.fixture(autouse=True)
-def _wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(probes.KINDS, "icmp", "tests.engine.wired")
-    probes.kind.cache_clear()
-    wired.DOWN.clear()
-    yield
-    wired.DOWN.clear()
-    probes.kind.cache_clear()
+pytestmark = pytest.mark.usefixtures("_wired")
 
 
 async def closed_once(one: Whole) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sentinel import probes
 from sentinel.config.errors import ConfigError
 from sentinel.config.load import load
 from sentinel.config.shares import Share
@@ -29,15 +27,7 @@ rules:
   - {name: some, level: 2, priority: P3}
 """
 
-
-@pytest.fixture(autouse=True)
-def _wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(probes.KINDS, "icmp", "tests.engine.wired")
-    probes.kind.cache_clear()
-    wired.DOWN.clear()
-    yield
-    wired.DOWN.clear()
-    probes.kind.cache_clear()
+pytestmark = pytest.mark.usefixtures("_wired")
 
 
 async def lose(one: Whole, *targets: str) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from sentinel.core.model import Refused
 from sentinel.engine import recurring_silences
 from sentinel.engine.recurring_silences import Wanted
 from tests import virtual
-from tests.engine.test_silence_watch import START, at, in_force, standing, until
+from tests.engine.test_silence_watch import START, at, in_force, standing
 from tests.engine.whole import HEARTBEAT, PEOPLE, whole
 
 TEXT = PEOPLE + HEARTBEAT
@@ -41,7 +41,7 @@ async def test_it_holds_at_once_comes_again_outlives_a_restart_and_comes_no_more
         assert in_force(one).comment == f"{kept.id}: the copy"
     async with whole(tmp_path, TEXT) as one:
         assert standing(one) == [("21 22:05", "21 22:15"), ("21 22:25", "21 22:35")], "nothing twice"
-        await until(one, at(26))
+        await one.reach(at(26))
         assert standing(one) == [("21 22:25", "21 22:35"), ("21 22:45", "21 22:55")]
         assert [each.id for each, _ in one.daemon.recurring.all()] == [kept.id]
         assert await one.daemon.recurring.remove(kept.id) == kept

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,15 +14,15 @@ import pytest
 from sentinel.channels.base import Message, Undelivered
 from sentinel.core import commands as c
 from sentinel.core.model import Plan, Step
-from sentinel.dispatch import Carrier
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Draft
 from sentinel.engine.jobs import BATCH_MAX, SLICE_MAX_S, Job, Jobs
 from sentinel.engine.outbox import PAGE_MAX
+from sentinel.engine.passage import Carrier
 from sentinel.engine.sending import Gate
 from sentinel.store.base import OutboxRow, Settlement, Write
 from tests import virtual
-from tests.engine.house import START, House, refuse
+from tests.engine.house import START, House, living, refuse
 
 PAGED = Plan(ladder=(Step(after=timedelta(0), to=("amina",), by=("sms",)),), ticket="")
 AT_ONCE = 4
@@ -52,24 +51,6 @@ def owe(house: House, numbers: Iterable[int], *, urgency: int = 1, channel: str 
     house.dispatcher.wake()
 
 
-@asynccontextmanager
-async def living(path: Path, start: datetime = START) -> AsyncIterator[House]:
-    """Give a house that lives, and dies without a word."""
-    house = House(path, PAGED, start=start)
-    house.store.recover_sending()
-    await house.desk.load()
-    tasks = [asyncio.create_task(run()) for run in (house.desk.run, house.timers.run, house.dispatcher.run)]
-    try:
-        yield house
-    finally:
-        for task in (*tasks, *house.dispatcher._busy.values()):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        house.results.close()
-        house.store.close()
-        house.pool.shutdown()
-
-
 def states(house: House) -> Counter[str]:
     return Counter(row.state for row in house.store.messages(limit=1_000))
 
@@ -81,7 +62,7 @@ def given(house: House) -> list[str]:
 @pytest.mark.rule("DSP-1")
 def test_what_is_urgent_overtakes_what_is_being_drained(tmp_path: Path) -> None:
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.mail.takes_s = 1.0
             owe(house, range(120))
             await house.wait(seconds=5.5)
@@ -99,7 +80,7 @@ def test_what_is_urgent_overtakes_what_is_being_drained(tmp_path: Path) -> None:
 
 def test_of_the_same_urgency_the_oldest_go_first(tmp_path: Path) -> None:
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.mail.takes_s = 0.1
             for number in range(40):
                 owe(house, [number])
@@ -113,7 +94,7 @@ def test_of_the_same_urgency_the_oldest_go_first(tmp_path: Path) -> None:
 
 def test_a_channel_with_a_long_queue_hides_no_other(tmp_path: Path) -> None:
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.mail.takes_s = 10.0
             owe(house, range(PAGE_MAX + 50), urgency=2)
             await house.wait(seconds=1)
@@ -136,7 +117,7 @@ def test_a_relay_that_dies_in_the_middle_loses_nothing_and_sends_nothing_a_third
                 house.mail.behave = refuse("connection refused")
                 raise Undelivered("fell silent after the text", outcome="timeout")
 
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.mail.takes_s = 0.2
             house.mail.behave = dying
             owe(house, range(40))
@@ -158,14 +139,14 @@ def test_a_relay_that_dies_in_the_middle_loses_nothing_and_sends_nothing_a_third
 def test_a_crash_in_the_middle_of_a_drain_loses_nothing_and_sends_nothing_a_third_time(tmp_path: Path) -> None:
     async def tell() -> None:
         copies: Counter[str] = Counter()
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.mail.takes_s = 0.3
             owe(house, range(120))
             await house.wait(seconds=2.2)
             assert states(house)["sending"] > AT_ONCE, "some are marked before they are sent"
             copies.update(given(house))
             now = house.clock.now()
-        async with living(tmp_path, start=now) as again:
+        async with living(House(tmp_path, PAGED, start=now)) as again:
             again.dispatcher.wake()
             await again.wait(minutes=1)
             copies.update(given(again))
@@ -179,7 +160,7 @@ def test_a_crash_in_the_middle_of_a_drain_loses_nothing_and_sends_nothing_a_thir
 @pytest.mark.rule("DSP-3")
 def test_whoever_stops_puts_back_what_was_marked_and_not_sent(tmp_path: Path) -> None:
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.mail.takes_s = 3.0
             owe(house, range(50))
             await house.wait(seconds=1)
@@ -195,7 +176,7 @@ def test_whoever_stops_puts_back_what_was_marked_and_not_sent(tmp_path: Path) ->
 @pytest.mark.rule("ESC-3")
 def test_who_has_taken_charge_is_not_paged_by_what_still_waited_for_its_turn(tmp_path: Path) -> None:
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.sms.takes_s = 30.0
             house.dispatcher.carriers = {"sms": Carrier(house.sms, concurrency=1)}
             for number in range(3):
@@ -214,7 +195,7 @@ def test_receipts_of_a_drain_are_written_many_at_a_time(tmp_path: Path) -> None:
     """Marks and receipts of 200 messages: two for each, and far fewer transactions."""
 
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             commits: list[int] = []
             real = house.store.commit
 
@@ -272,7 +253,7 @@ async def reported(desk: Desk, house: House, number: int) -> None:
 @pytest.mark.fault(42)
 def test_neither_an_acknowledgement_nor_a_mark_waits_for_a_storm_of_reports(tmp_path: Path) -> None:
     async def tell() -> None:
-        async with living(tmp_path) as house:
+        async with living(House(tmp_path, PAGED)) as house:
             house.dispatcher.carriers = {}
             await house.report()
             storm = [asyncio.create_task(reported(house.desk, house, number)) for number in range(2 * BATCH_MAX)]

@@ -56,18 +56,14 @@ def at(minute: int) -> datetime:
     return START.replace(minute=minute)
 
 
-async def until(one: Whole, moment: datetime) -> None:
-    await asyncio.sleep((moment - one.daemon.clock.now()).total_seconds())
-
-
 @story
 async def test_the_one_in_force_and_the_next_are_there_and_follow_each_other(tmp_path: Path):
     async with whole(tmp_path, PEOPLE + HEARTBEAT + OFTEN) as one:
         assert standing(one) == [("21 22:05", "21 22:15"), ("21 22:25", "21 22:35")]
         assert in_force(one).comment == "often: the copy"
-        await until(one, at(16))
+        await one.reach(at(16))
         assert standing(one) == [("21 22:25", "21 22:35")]
-        await until(one, at(26))
+        await one.reach(at(26))
         assert standing(one) == [("21 22:25", "21 22:35"), ("21 22:45", "21 22:55")]
 
 
@@ -85,9 +81,9 @@ async def test_probes_and_alerts_are_silent_meanwhile_and_said_afterwards(tmp_pa
         ends = (now + timedelta(hours=3)).isoformat()
         taken, _ = posted([{"labels": ALERT, "endsAt": ends}], now, timedelta(minutes=5))
         await one.daemon.alerts.take(taken)
-        await until(one, at(14))
+        await one.reach(at(14))
         assert one.daemon.desk.open() == []
-        await until(one, at(17))
+        await one.reach(at(17))
         assert len(one.daemon.desk.open()) == 1
 
 
@@ -111,10 +107,10 @@ async def test_what_a_person_ends_or_prolongs_stays_so(tmp_path: Path):
         assert (await one.daemon.reload()).done
         await asyncio.sleep(60)
         assert standing(one) == [("21 22:25", "21 22:35")]
-        await until(one, at(27))
+        await one.reach(at(27))
         longer = replace(in_force(one), ends_at=at(41))
         await one.daemon.desk.silence(longer)
-        await until(one, at(39))
+        await one.reach(at(39))
         assert in_force(one) == longer
 
 

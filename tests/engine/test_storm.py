@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial, wraps
 from pathlib import Path
@@ -19,9 +18,9 @@ from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.core.flow import Flow, Rate
 from sentinel.core.model import Channel, Directory, Listener, Person, Plan, Signal, Step, Verdict
-from sentinel.dispatch import Carrier
 from sentinel.engine.draft import Draft
 from sentinel.engine.gathering import Occasion
+from sentinel.engine.passage import Carrier
 from sentinel.messages import digest
 from sentinel.messages.compose import compose
 from sentinel.messages.gsm7 import SEGMENT_SEPTETS, septets
@@ -29,7 +28,7 @@ from sentinel.messages.notice import Notice
 from sentinel.messages.telling import envelope
 from sentinel.store.base import OutboxRow, StoreUnavailable
 from tests import virtual
-from tests.engine.house import START, House, refuse
+from tests.engine.house import START, House, living, refuse
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 PEOPLE = {
@@ -123,24 +122,6 @@ def opened_before(house: Storm, count: int) -> None:
 def numbers(text: str) -> set[int]:
     """Return every incident a text names, also those within a range."""
     return {number for found in NUMBER.finditer(text) for number in range(int(found[1]), int(found[2] or found[1]) + 1)}
-
-
-@asynccontextmanager
-async def living(house: Storm) -> AsyncIterator[Storm]:
-    """Let a house live, and die without a word."""
-    house.store.recover_sending()
-    await house.desk.load()
-    await house.dispatcher.load()
-    tasks = [asyncio.create_task(run()) for run in (house.desk.run, house.timers.run, house.dispatcher.run)]
-    try:
-        yield house
-    finally:
-        for task in (*tasks, *house.dispatcher._busy.values()):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        house.results.close()
-        house.store.close()
-        house.pool.shutdown()
 
 
 Tale = Callable[[Storm], Coroutine[Any, Any, None]]

@@ -61,6 +61,27 @@ def test_the_manager_is_told_that_the_daemon_is_ready_reloads_and_stops(manager:
     virtual.run(story())
 
 
+def test_a_loop_that_is_cut_off_by_what_it_waited_for_begins_again_and_one_that_is_told_to_end_ends():
+    async def story() -> None:
+        begun, bugs = [], []
+
+        async def run() -> None:
+            begun.append(1)
+            waited_for = asyncio.get_running_loop().create_future()
+            if len(begun) == 1:
+                waited_for.cancel()
+            await waited_for
+
+        loop = asyncio.create_task(keep("tickets", run, bugs.append))
+        await asyncio.sleep(10)
+        assert (len(begun), bugs, loop.done()) == (2, ["tickets"], False)
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+        assert loop.cancelled()
+
+    virtual.run(story())
+
+
 @pytest.mark.fault(46)
 def test_the_watchdog_is_fed_three_times_in_its_period_and_only_while_nothing_stands_still(manager: Manager):
     async def story() -> None:

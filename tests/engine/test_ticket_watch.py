@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sentinel.channels.base import Undelivered
 from sentinel.core import commands as c
 from sentinel.core.events import Acknowledged, Noted, Resolved
 from sentinel.core.model import Plan
 from sentinel.core.state import Incident
+from sentinel.engine.supervision import keep
 from sentinel.engine.ticket_watch import Followed, TicketWatch
 from sentinel.tickets.base import Ticket, TicketChange, TicketComment, TicketNews, TicketReference
 from sentinel.tickets.drafting import draft
@@ -275,5 +278,51 @@ def test_a_back_end_that_fails_is_asked_less_and_less_often(tmp_path: Path):
         pauses = [later - earlier for earlier, later in pairwise(asked)]
         assert pauses == sorted(pauses)
         assert 590 < pauses[-1] < 610
+
+    story(tmp_path, told)
+
+
+def test_a_bug_with_one_back_end_ends_neither_the_loop_nor_what_is_asked_of_another(tmp_path: Path):
+    async def told(_built: House, desktop: Desktop, watch: TicketWatch) -> None:
+        looked: list[str] = []
+
+        async def look(name: str) -> None:
+            looked.append(name)
+            if looked.count("sick") == 1 and name == "sick":
+                raise ValueError("a bug")
+            await asyncio.sleep(10)
+
+        watch.look = look  # type: ignore[method-assign]
+        watch.followed = {name: Followed(backend=desktop, every_s=20.0) for name in ("slow", "sick")}
+        bugs: list[str] = []
+        loop = asyncio.create_task(keep("tickets", watch.run, bugs.append))
+        await asyncio.sleep(100)
+        assert bugs == ["tickets"]
+        assert looked.count("sick") > 2
+        assert looked.count("slow") > 2
+        loop.cancel()
+
+    virtual.run(alone(tmp_path, told))
+
+
+async def alone(path: Path, told: Callable[[House, Desktop, TicketWatch], Coroutine[Any, Any, None]]) -> None:
+    """Tell a story in which nobody runs the watch."""
+    async with house(path, Plan(ladder=LADDER, ticket=DESKTOP)) as built:
+        desktop = Desktop()
+        await told(built, desktop, watch_of(built, desktop))
+
+
+def test_nothing_is_kept_of_tickets_whose_incidents_are_over_also_where_nobody_asks_for_changes(tmp_path: Path):
+    async def told(built: House, desktop: Desktop, watch: TicketWatch) -> None:
+        watch.followed = {DESKTOP: Followed(backend=desktop, follow=False, every_s=20.0)}
+        await built.report()
+        await asyncio.sleep(30)
+        assert watch._puts
+        built.desk.policy = replace(built.desk.policy, close_by=lambda now: now + timedelta(minutes=1))
+        await built.desk.recover("probe:web/home", "2 good runs")
+        await asyncio.sleep(150)
+        assert not built.desk.open()
+        assert not watch._puts
+        assert not watch._locks
 
     story(tmp_path, told)

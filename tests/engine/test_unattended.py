@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sentinel import probes
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from tests import virtual
@@ -30,17 +28,7 @@ probes:
 """
 )
 
-pytestmark = pytest.mark.rule("SRC-4")
-
-
-@pytest.fixture(autouse=True)
-def _wired(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(probes.KINDS, "icmp", "tests.engine.wired")
-    probes.kind.cache_clear()
-    wired.DOWN.clear()
-    yield
-    wired.DOWN.clear()
-    probes.kind.cache_clear()
+pytestmark = [pytest.mark.rule("SRC-4"), pytest.mark.usefixtures("_wired")]
 
 
 def test_the_first_rule_for_the_service_says_when_it_cascades(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -71,6 +72,10 @@ class Whole:
     def mailed(self, suffix: str = ".eml") -> list[Path]:
         """Return what lies in the outbox folder, oldest first."""
         return sorted((self.folder / "outbox").glob(f"*{suffix}"))
+
+    async def reach(self, moment: datetime) -> None:
+        """Let virtual time pass until a moment."""
+        await asyncio.sleep((moment - self.daemon.clock.now()).total_seconds())
 
     @property
     def doors(self) -> Doors:

@@ -15,6 +15,8 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
+from tests.fakes.tcp_peer import ended
+
 # From the question to the datagrams to send back, and whether they go over UDP.
 Answerer: TypeAlias = Callable[[dns.message.Message, bool], list[bytes]]
 
@@ -67,15 +69,8 @@ class DnsServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A connection that waits to be accepted is taken first: asyncio would lose its socket with the server closed.
-        await asyncio.sleep(0.005)
         self._udp.close()
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        await asyncio.sleep(0.005)  # Sockets close with the next turns of the loop.
+        await ended(self._server, self._tasks)
 
     @property
     def address(self) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeAlias
 
+from tests.waiting import until
+
 Behaviour: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -48,6 +50,18 @@ def talks(*turns: str | tuple[bytes, str] | ssl.SSLContext) -> Behaviour:
     return behave
 
 
+async def ended(server: asyncio.Server, tasks: set[asyncio.Task[None]]) -> None:
+    """Close a server, and what it does for each connection."""
+    # A connection that waits to be accepted is taken first: asyncio would lose its socket with the server closed.
+    await asyncio.sleep(0.005)
+    server.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await server.wait_closed()
+    await asyncio.sleep(0.005)  # Sockets close with the next turns of the loop.
+
+
 @dataclass
 class TcpPeer:
     """Serves each connection with a behaviour, and hangs up when the behaviour returns."""
@@ -67,24 +81,15 @@ class TcpPeer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A connection that waits to be accepted is taken first: asyncio would lose its socket with the server closed.
-        await asyncio.sleep(0.005)
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        await asyncio.sleep(0.005)  # Sockets close with the next turns of the loop.
+        await ended(self._server, self._tasks)
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def emptied(self, within_s: float = 60.0) -> None:
+    async def emptied(self) -> None:
         """Wait until nobody is connected any more."""
-        async with asyncio.timeout(within_s):
-            while self.open:
-                await asyncio.sleep(0.005)
+        await until(lambda: not self.open, "the last connection's end")
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1

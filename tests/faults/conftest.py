@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.daemon import Launcher
+from tests.faults.link import Link, linked
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,13 @@ def launcher() -> Iterator[Launcher]:
     started = Launcher()
     yield started
     started.close()
+
+
+@pytest.fixture
+def link() -> Iterator[Link]:
+    """A link and a server at its end. With CI=true there must be one."""
+    with linked() as made:
+        yield made
 
 
 @pytest.fixture

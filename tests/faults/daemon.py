@@ -29,10 +29,11 @@ from sentinel.store.opening import open_to_read
 from tests.fakes.http_peer import HttpPeer
 from tests.fakes.smtp_server import SmtpServer
 from tests.real.process import SENTINEL, free_port
+from tests.waiting import until
 
 LIMIT_S = 60.0
 STOP_LIMIT_S = 60.0
-LOOK_EVERY_S = 0.03
+ANSWER_LIMIT_S = 30.0  # Two writes that wait for a lock come before what is asked for, each for five seconds.
 LEVEL_CRITICAL = {"match": {}, "name": "everything", "level": 3, "priority": "P1", "title": "Campus unusable"}
 FORBIDDEN_IN_LOGS = ("Traceback", "bug in ", "was never retrieved", "was never awaited")
 
@@ -200,15 +201,10 @@ class Site:
 
     async def until(self, holds: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> None:
         """Wait until it holds."""
-
-        async def look() -> None:
-            while not await asyncio.to_thread(holds):
-                await asyncio.sleep(LOOK_EVERY_S)
-
         try:
-            await asyncio.wait_for(look(), limit_s)
-        except TimeoutError:
-            raise AssertionError(f"{what}: not within {limit_s} s\n{self.log[-3000:]}") from None
+            await until(lambda: asyncio.to_thread(holds), what, limit_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.log[-3000:]}") from None
 
     def call(self, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
         """Ask the daemon, in a thread; the status is 0 when it does not answer."""
@@ -216,7 +212,7 @@ class Site:
         headers = {"Content-Type": "application/json"} if content else {}
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", content, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -23,10 +23,10 @@ from sentinel.channels import email, sms_http
 from sentinel.core import commands as c
 from sentinel.core import events as e
 from sentinel.dispatch import Dispatcher
-from sentinel.engine import doubt, isolation, loopback, tries
+from sentinel.engine import doubt, express, isolation, loopback, tries
 from sentinel.engine.desk import Desk
 from sentinel.probes import http
-from sentinel.store import outbox
+from sentinel.store import database, outbox
 from sentinel.store.base import Write
 from sentinel.store.main import SqlStore
 from sentinel.store.results import SqlResultStore
@@ -141,7 +141,7 @@ def deadly(point: Point) -> Callable[..., Any]:
 
 
 def shorten(module: Any, name: str, value: Any) -> None:
-    """Put a shorter time in the place of a named one, or a longer one for a machine that is busy."""
+    """Put another limit in the place of a named one: a shorter time, or a longer one for a machine that is busy."""
     assert hasattr(module, name), f"{module.__name__} names no {name} any more"
     setattr(module, name, value)
 
@@ -156,6 +156,8 @@ def run(order: dict[str, Any]) -> int:
     if order.get("kill"):
         point = POINTS[order["kill"]]
         setattr(point.owner, point.name, deadly(point))
+    if order.get("detour"):  # Nothing goes at once: all of it is read from the outbox and marked.
+        shorten(express, "AT_ONCE_MAX", -1)
     if patience_s := order.get("patience_s"):
         shorten(tries, "BACKOFF", (timedelta(seconds=patience_s),))
     if within_s := order.get("send_within_s"):
@@ -166,6 +168,9 @@ def run(order: dict[str, Any]) -> int:
     if speak_within_s := order.get("speak_within_s"):
         shorten(connections, "HEAD_WITHIN_S", speak_within_s)
         shorten(connections, "BODY_WITHIN_S", speak_within_s)
+    if given_up_s := order.get("given_up_s"):
+        user_timeout_ms = int(given_up_s * 1000)
+        shorten(database, "REACHING", database.REACHING | {"connect_timeout": 2, "tcp_user_timeout": user_timeout_ms})
     if late_max_s := order.get("late_max_s"):
         shorten(watching, "LAG_MAX_S", late_max_s)
         shorten(loopback, "LIMIT_S", late_max_s)

@@ -27,11 +27,12 @@ from sentinel import logs
 from sentinel.channels.base import Message
 from sentinel.core import commands as c
 from sentinel.core.model import Listener, Plan, Refused, Signal, Step, Verdict
-from sentinel.dispatch import Carrier, Dispatcher
+from sentinel.dispatch import Dispatcher
 from sentinel.engine.clock import SystemClock
 from sentinel.engine.desk import Desk
 from sentinel.engine.draft import Policy
 from sentinel.engine.outbox import Outbox
+from sentinel.engine.passage import Carrier
 from sentinel.engine.supervision import keep
 from sentinel.engine.timers import Timers
 from sentinel.store.base import Store

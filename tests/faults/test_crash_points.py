@@ -33,6 +33,8 @@ ONCE = {
     "the recovery is about to be written": ("sms", "email"),
     "the recovery is on disk": ("sms", "email"),
 }
+# A page that goes at once is marked with what caused it; one that is read from the outbox, in a transaction of its own.
+READ_FROM_THE_OUTBOX = {"the text is about to be marked", "the text is marked as being sent"}
 # What the timeline tells, and how often; the process may add more of its own.
 TIMELINE = {"opened": 1, "escalated": 1, "told": 4, "ticket-linked": 1, "signal-cleared": 1, "resolved": 1}
 AFTER_THE_RECOVERY = {point for point in POINTS if point.startswith("the recovery")}
@@ -44,7 +46,7 @@ AFTER_THE_RECOVERY = {point for point in POINTS if point.startswith("the recover
 async def test_killed_when(tmp_path: Path, launcher: Launcher, point: str):
     async with site(tmp_path, launcher) as practice:
         practice.wait_for_carriers()
-        await practice.start(kill=point)
+        await practice.start(kill=point, detour=point in READ_FROM_THE_OUTBOX)
         practice.target.status = 503
         if point in AFTER_THE_RECOVERY:
             await practice.until(practice.settled, "the pages")

@@ -13,7 +13,7 @@ import pytest
 
 from sentinel.web.connections import CONNECTIONS_MAX
 from tests.dose import dose
-from tests.faults.daemon import Launcher, Site, site
+from tests.faults.daemon import LIMIT_S, Launcher, Site, site
 from tests.faults.test_sick_host import critical, descriptors, page
 
 IDLE = dose(2_000, 5_000)
@@ -73,14 +73,14 @@ async def test_who_does_not_say_what_they_want_is_left(tmp_path: Path, launcher:
         writer.write(said)
         patient, asked = await asyncio.open_connection("127.0.0.1", practice.port)
         asked.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT_S):
             while not await over(reader):
                 if said:  # A byte now and then does not help.
                     writer.write(b"a")
         writer.close()
         assert (await patient.readline()).startswith(b"HTTP/1.1 200")
         asked.write(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        rest = await asyncio.wait_for(patient.readuntil(b"HTTP/1.1 200"), 10)
+        rest = await asyncio.wait_for(patient.readuntil(b"HTTP/1.1 200"), LIMIT_S)
         assert rest, "who has asked may ask again"
         asked.close()
         await practice.stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.daemon import Site, site
+from tests.faults.daemon import Launcher, Site, site
 from tests.real.process import SENTINEL
 
 LIMIT_S = 60
@@ -24,8 +24,8 @@ async def command(practice: Site, *words: str) -> subprocess.CompletedProcess[st
 
 
 @pytest.mark.fault(18)
-async def test_the_second_daemon_on_a_state_folder_says_why_it_leaves(tmp_path: Path):
-    async with site(tmp_path) as practice:
+async def test_the_second_daemon_on_a_state_folder_says_why_it_leaves(tmp_path: Path, launcher: Launcher):
+    async with site(tmp_path, launcher) as practice:
         await practice.start()
         assert practice.process is not None
         second = await command(practice, "run")
@@ -50,8 +50,8 @@ async def test_the_port_of_another_program_is_a_clear_sentence(tmp_path: Path):
         assert "Traceback" not in ended.stderr
 
 
-async def test_the_control_socket_of_a_dead_daemon_is_replaced(tmp_path: Path):
-    async with site(tmp_path) as practice:
+async def test_the_control_socket_of_a_dead_daemon_is_replaced(tmp_path: Path, launcher: Launcher):
+    async with site(tmp_path, launcher) as practice:
         await practice.start()
         practice.signal(signal.SIGKILL)
         await practice.killed()

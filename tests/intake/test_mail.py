@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import email
 import email.policy
 import re
@@ -19,6 +18,7 @@ from sentinel.core.pings import Said
 from sentinel.core.state import Incident
 from tests.engine.whole import HEARTBEAT, Whole, whole
 from tests.intake.test_mail_message import REPORT
+from tests.waiting import until
 
 SITE = "site: {url: 'https://s.example.org', language: en}\n"
 PEOPLE = """\
@@ -79,10 +79,8 @@ class Post:
 
     async def said_back(self, text: str) -> str:
         """Return the mail that says it."""
-        async with asyncio.timeout(20):
-            while not (found := [one for one in self.one.mailed() if text in _text(one)]):
-                await asyncio.sleep(0.05)
-        return _text(found[-1])
+        found = await until(lambda: [said for said in map(_text, self.one.mailed()) if text in said], f"“{text}”")
+        return found[-1]
 
 
 def _text(path: Path) -> str:
@@ -94,9 +92,7 @@ def _text(path: Path) -> str:
 async def post(tmp_path: Path, intake: str = "") -> AsyncIterator[Post]:
     async with whole(tmp_path, SITE + PEOPLE + HEARTBEAT + intake) as one:
         await one.daemon.heard("backup", Said(kind="fail", body="the disk is full"))
-        async with asyncio.timeout(20):
-            while not any(row.state == "done" for row in one.daemon.store.messages(limit=9)):
-                await asyncio.sleep(0.05)
+        await until(lambda: any(row.state == "done" for row in one.daemon.store.messages(limit=9)))
         yield Post(one)
 
 
@@ -192,9 +188,7 @@ async def test_a_delivery_report_sends_the_page_another_way_if_it_names_it_with_
         assert await take(REPORT % b"failed") == "ignored"
         assert not made.one.mailed(".txt")
         assert await take((REPORT % b"failed").replace(named, ours)) == "ignored"
-        async with asyncio.timeout(20):
-            while not made.one.mailed(".txt"):
-                await asyncio.sleep(0.05)
+        await until(lambda: made.one.mailed(".txt"))
         kinds = [type(one.event).__name__ for one in made.one.daemon.store.timeline("INC-1")]
         assert kinds.count("Bounced") == 1
 

@@ -18,7 +18,9 @@ from sentinel.messages import replies
 from tests import virtual
 from tests.engine.house import LoopClock
 from tests.engine.whole import HEARTBEAT, START, Whole, whole
+from tests.fakes.smtp_server import SmtpServer
 from tests.intake.test_mail_message import REPORT
+from tests.waiting import until
 
 SITE = """\
 site: {url: 'https://s.example.org', language: en}
@@ -36,6 +38,8 @@ services:
 status_pages:
   libraries: {title: Libraries, services: campus, public: yes}
 """
+
+REFUSALS = [("554 5.7.1 relay access denied", "confirmed"), ("550 5.1.1 no such user", "suspended")]
 
 pytestmark = pytest.mark.rule("DSP-4")
 
@@ -210,3 +214,31 @@ def test_an_address_that_takes_not_even_the_question_is_forgotten_at_once(tmp_pa
             assert one.value("sentinel_status_page_subscribers", page="libraries", state="waiting") == 0
 
     virtual.run(story())
+
+
+async def test_a_subscriber_whom_the_relay_does_not_know_is_suspended_and_a_denied_relay_suspends_nobody(
+    tmp_path: Path,
+) -> None:
+    async with SmtpServer() as relay:
+        smtp = f"{{type: smtp, host: 127.0.0.1, port: {relay.port}, security: none, from: s@example.org}}"
+        site = SITE.replace("{type: outbox, path: outbox, as: email, budget: {per_person: 4/1h}}", smtp)
+        async with whole(tmp_path, site + HEARTBEAT) as one:
+            portal, rows = one.daemon.portal, one.daemon.store.messages
+
+            def refused() -> int:
+                return sum(row.id.startswith("status/") and row.state == "dead" for row in rows(limit=99))
+
+            await portal.look()
+            made = await portal.subscribers.ask("libraries", "zoe@example.com", "en")
+            assert made is not None
+            await portal.subscribers.confirm(made.id)
+            for number, (answer, state) in enumerate(REFUSALS, 1):
+                relay.answers["RCPT"] = answer
+                await fail(one, number)
+                await portal.look()
+                await until(lambda expected=number: refused() == expected)  # type: ignore[misc]
+                assert one.value("sentinel_status_page_subscribers", page="libraries", state=state) == 1, answer
+            await portal.ask("libraries", "nobody@example.com", "en")
+            await until(lambda: refused() > len(REFUSALS))
+            assert one.value("sentinel_status_page_subscribers", page="libraries", state="waiting") == 0
+            assert doubts(one) == []

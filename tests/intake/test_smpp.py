@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from sentinel.core import pings
 from tests.engine.whole import Whole, whole
 from tests.fakes.smsc import PASSWORD, SYSTEM_ID, Smsc
+from tests.waiting import until
 
 AMINA = "33639980001"
 CONFIGURATION = """\
@@ -41,12 +41,6 @@ async def told(folder: Path) -> AsyncIterator[tuple[Whole, Smsc]]:
         await one.daemon.heard("backup", pings.Said(kind="fail", body="the disk is full"))
         await until(lambda: len(smsc.submitted) == 1)
         yield one, smsc
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 def state_of(one: Whole) -> str:

@@ -24,6 +24,7 @@ from tests.engine.whole import TOKENS, Whole, whole
 from tests.fakes.http_peer import HttpPeer, Received
 from tests.fakes.sms_callbacks import KEY, RECEIPTS, REPLIES, callback
 from tests.fakes.sms_gateway import SmsGateway
+from tests.waiting import until
 
 SITE = "https://s.example.org"
 AMINA, BRUNO, STRANGER = "+33639980001", "+33639980002", "+33639980099"
@@ -91,9 +92,7 @@ class Street:
 
     async def until(self, number: str, count: int) -> list[str]:
         """Return the texts that a number got, once there are so many."""
-        async with asyncio.timeout(60):
-            while len(self.phones.texts(number)) < count:
-                await asyncio.sleep(0.05)
+        await until(lambda: len(self.phones.texts(number)) >= count, f"{count} texts for {number}")
         return self.phones.texts(number)
 
     def incident(self, number: str = "INC-1") -> Incident:
@@ -124,9 +123,8 @@ async def street(tmp_path: Path, language: str = "en", paged: int = 1) -> AsyncI
             for name in ("backup", "relay")[:paged]:
                 await one.daemon.heard(name, pings.Said(kind="fail", body="the disk is full"))
             await made.until(AMINA, paged)
-            async with asyncio.timeout(60):  # A carrier's word that it took them is written down first.
-                while sum(row.state == "done" for row in one.daemon.store.messages(limit=50)) < paged:
-                    await asyncio.sleep(0.05)
+            # A carrier's word that it took them is written down first.
+            await until(lambda: sum(row.state == "done" for row in one.daemon.store.messages(limit=50)) >= paged)
             yield made
 
 
@@ -265,10 +263,7 @@ async def test_a_receipt_moves_a_message_forward_and_acknowledges_nothing(tmp_pa
 async def test_a_page_that_did_not_arrive_goes_the_next_way_at_once(tmp_path: Path):
     async with street(tmp_path) as made:
         assert await made.receipt("SM1", good=False) == 200
-        async with asyncio.timeout(20):
-            while not made.one.mailed():
-                await asyncio.sleep(0.05)
-        assert "amina@example.org" in made.one.mailed()[0].read_text()
+        assert "amina@example.org" in (await until(made.one.mailed))[0].read_text()
         (row,) = [row for row in made.one.daemon.store.messages(limit=9) if row.channel == "sms"]
         assert (row.state, row.error) == ("dead", "undelivered: 30003")
         await made.receipt("SM1", good=False)
@@ -295,9 +290,7 @@ async def test_an_answer_that_a_crash_left_half_done_is_finished_and_not_done_tw
     async with Phones() as phones:
         text = CONFIGURATION.format(url=phones.url, language="en").replace("probe_networks: {}\n", "")
         async with whole(tmp_path, text) as again:
-            async with asyncio.timeout(60):
-                while not any("note" in text for text in phones.texts(AMINA)):
-                    await asyncio.sleep(0.05)
+            await until(lambda: any("note" in text for text in phones.texts(AMINA)))
             told = [type(one.event).__name__ for one in again.daemon.store.timeline("INC-1")]
             assert told.count("Noted") == 1
 
@@ -366,9 +359,7 @@ async def test_a_call_that_is_altered_or_comes_from_elsewhere_is_forbidden_and_c
                 async with make as answer:
                     return answer.status
 
-            async with asyncio.timeout(20):
-                while not one.daemon.store.messages(limit=9) or row().state != "done":
-                    await asyncio.sleep(0.05)
+            await until(lambda: one.daemon.store.messages(limit=9) and row().state == "done")
             reference = row().reference
             for key in ("", KEY[:-1] + "x"):
                 assert await call("receipt", RECEIPTS[preset](reference, True), key) == 403

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
@@ -22,6 +21,8 @@ from tests.fakes.dns_server import DnsServer, records
 from tests.fakes.tcp_peer import TcpPeer, silent, talks
 from tests.fakes.web import WebServer, page, redirect
 from tests.real.components import where
+from tests.real.process import free_port, listens
+from tests.waiting import until
 
 STARTS_WITHIN_S = 60.0
 # Newer than Debian's 0.23, which the rest is compared with.
@@ -102,9 +103,7 @@ async def exporter(tmp_path: Path) -> AsyncIterator[tuple[int, Path, Authority]]
     authority = Authority(tmp_path)
     file = tmp_path / "blackbox.yml"
     file.write_text(FILE.format(ca=authority.file))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         where("blackbox"),
         f"--config.file={file}",
@@ -112,14 +111,8 @@ async def exporter(tmp_path: Path) -> AsyncIterator[tuple[int, Path, Authority]]
         stderr=subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(STARTS_WITHIN_S):
-            while True:
-                try:
-                    await fetch(port, "/-/healthy")
-                    break
-                except ConnectionError:
-                    assert process.returncode is None, "it refuses its configuration"
-                    await asyncio.sleep(0.05)
+        await until(lambda: listens(port) or process.returncode is not None)
+        assert process.returncode is None, "it refuses its configuration"
         yield port, file, authority
     finally:
         process.terminate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sentinel.probes.base import Failed, Sight
 from sentinel.probes.exec import KIND, ExecOptions, parse, run
 from sentinel.probes.net import TargetPolicy
 from tests.fakes.names import Names
+from tests.waiting import alive, until
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -48,27 +48,14 @@ async def fail(options: ExecOptions, seen: Sight | None = None) -> Failed:
     return caught.value
 
 
-async def gone(process_id: int) -> bool:
-    """Wait until a process is no more; a zombie that its reaper has not met yet counts as gone."""
-    until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        try:
-            state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        await asyncio.sleep(0.01)
-    return False
+async def gone(process_id: int) -> None:
+    """Wait until a process is no more."""
+    await until(lambda: not alive(process_id), f"the end of {process_id}")
 
 
 async def written(path: Path) -> str:
-    until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
-        if path.exists() and path.read_text().endswith("\n"):
-            return path.read_text().strip()
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{path} was never written")
+    """Return what a file says, once its line is whole."""
+    return (await until(lambda: path.exists() and (said := path.read_text()).endswith("\n") and said)).strip()
 
 
 async def test_exit_0_passes_and_the_first_value_is_the_probes_value(plugin):
@@ -188,8 +175,8 @@ async def test_a_cancelled_run_leaves_neither_the_plugin_nor_its_children(plugin
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, WAIT_S)
-    assert await gone(parent)
-    assert await gone(child)
+    await gone(parent)
+    await gone(child)
 
 
 async def test_a_plugin_that_ignores_sigterm_is_killed(plugin, tmp_path):
@@ -199,7 +186,7 @@ async def test_a_plugin_that_ignores_sigterm_is_killed(plugin, tmp_path):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, WAIT_S)
-    assert await gone(parent)
+    await gone(parent)
 
 
 async def test_cancelling_twice_leaves_nothing_either(plugin, tmp_path):
@@ -211,7 +198,7 @@ async def test_cancelling_twice_leaves_nothing_either(plugin, tmp_path):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, WAIT_S)
-    assert await gone(parent)
+    await gone(parent)
     await asyncio.wait_for(asyncio.gather(*program._lives, return_exceptions=True), WAIT_S)
 
 
@@ -226,10 +213,8 @@ async def test_a_run_that_is_cancelled_while_it_starts_leaves_nothing(plugin, tm
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, WAIT_S)
     if (tmp_path / "child").exists() and (text := (tmp_path / "child").read_text()):
-        assert await gone(int(text))
-    async with asyncio.timeout(WAIT_S):  # Pipes close with the next turns of the loop.
-        while len(list(DESCRIPTORS.iterdir())) > before:
-            await asyncio.sleep(0.01)
+        await gone(int(text))
+    await until(lambda: len(list(DESCRIPTORS.iterdir())) <= before)  # Pipes close with the next turns of the loop.
 
 
 async def test_a_child_that_outlives_a_good_plugin_is_killed_and_does_not_hold_us_up(plugin, tmp_path):
@@ -237,7 +222,7 @@ async def test_a_child_that_outlives_a_good_plugin_is_killed_and_does_not_hold_u
     seen = sight()
     await asyncio.wait_for(run(ExecOptions(run=(path,)), seen), WAIT_S)
     assert seen.value == 5.0
-    assert await gone(int(await written(tmp_path / "child")))
+    await gone(int(await written(tmp_path / "child")))
 
 
 async def test_a_run_leaves_no_open_descriptor(plugin):
@@ -295,7 +280,7 @@ async def test_the_probe_runs_on_uvloop_as_on_asyncio(plugin, tmp_path):
 
     path = plugin(f"sleep 1000 & echo $! > {tmp_path}/child; echo 'OK | a=5'")
     assert await asyncio.to_thread(on_uvloop) == 5.0
-    assert await gone(int(await written(tmp_path / "child")))
+    await gone(int(await written(tmp_path / "child")))
 
 
 def test_without_targets_the_program_is_the_target():

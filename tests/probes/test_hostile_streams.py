@@ -93,7 +93,7 @@ async def meets(kind: str, options: Options, peer: TcpPeer) -> None:
     assert seen.reason, "the peer is not well"
     assert peer.address in seen.detail
     assert seen.detail.isprintable()
-    await peer.emptied(GONE_WITHIN_S)
+    await asyncio.wait_for(peer.emptied(), GONE_WITHIN_S)
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,8 +15,9 @@ from tests.fakes.authorities import Authority
 from tests.fakes.web import WebServer, page
 from tests.probes.seeing import Seen, see
 from tests.real.components import where
+from tests.real.process import free_port, listens
+from tests.waiting import until
 
-STARTS_WITHIN_S = 60.0
 CONFIG = """
 daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{}}
@@ -39,23 +39,13 @@ http {{
 async def nginx(tmp_path: Path) -> AsyncIterator[tuple[str, Authority]]:
     authority = Authority(tmp_path)
     (tmp_path / "server.pem").write_bytes(authority.server_file("localhost"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (tmp_path / "nginx.conf").write_text(CONFIG.format(folder=tmp_path, port=port))
     process = await asyncio.create_subprocess_exec(
         where("nginx"), "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log", stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        async with asyncio.timeout(STARTS_WITHIN_S):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    await writer.wait_closed()
-                    break
-                except ConnectionError:
-                    await asyncio.sleep(0.05)
+        await until(lambda: listens(port))
         yield f"https://localhost:{port}", authority
     finally:
         process.terminate()
@@ -88,9 +78,8 @@ def test_the_engine_works_on_both_kinds_of_loop_and_lets_go_when_cancelled(start
             tls = {"ca_file": str(authority.file)}
             seen = await see(KIND, url=f"{web.url}/", tls=tls)
             hanging = asyncio.ensure_future(see(KIND, url=f"{web.url}/hang", tls=tls))
+            await until(lambda: len(web.received) == 2)
             async with asyncio.timeout(60):
-                while len(web.received) < 2:
-                    await asyncio.sleep(0)
                 hanging.cancel()
                 await asyncio.gather(hanging, return_exceptions=True)
                 await left.wait()

@@ -23,6 +23,7 @@ from sentinel.probes.icmp import KIND, IcmpOptions, Outcome
 from sentinel.probes.icmp_packet import ECHO_4, ECHO_6, HEADER, Echo, checksum, decode
 from tests.fakes.names import Names
 from tests.probes.seeing import Attempt, see
+from tests.waiting import until
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -92,20 +93,19 @@ async def test_many_pings_share_one_socket_which_closes_a_moment_after_the_last(
 
 async def closed() -> None:
     """Wait until no socket of this loop lingers any more."""
-    async with asyncio.timeout(60):
-        while any(loop is asyncio.get_running_loop() for loop, _ in pinger._shared):
-            await asyncio.sleep(0.01)
+    ours = asyncio.get_running_loop()
+    await until(lambda: all(loop is not ours for loop, _ in pinger._shared))
 
 
 @pings
 async def test_a_socket_that_is_used_again_meanwhile_stays_open(monkeypatch):
-    monkeypatch.setattr(pinger, "LINGER_S", 0.2)
+    monkeypatch.setattr(pinger, "LINGER_S", 0.5)
     assert (await see(KIND, target="127.0.0.1", count="1")).reason == ""
     (kept,) = (held for (loop, _), held in pinger._shared.items() if loop is asyncio.get_running_loop())
     assert (await see(KIND, target="127.0.0.1", count="1")).reason == ""
     with pinger.pinger(ip_address("127.0.0.1")) as lent:
         assert lent is kept
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         assert (await lent.ping(ip_address("127.0.0.1"), 16, None, answer_by=math.inf)) is not None
     await closed()
 

@@ -8,13 +8,13 @@ import pwd
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import trustme
 
-READY_MAX_S = 60
+from tests.real.process import listens
+from tests.waiting import wait_until
 
 MAIN = """
 compatibility_level = 3.6
@@ -136,10 +136,5 @@ def running(arguments: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + READY_MAX_S
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        assert server.poll() is None, "Postfix ended at once"
-        assert time.monotonic() < deadline, "Postfix does not listen"
-        time.sleep(0.05)
+    wait_until(lambda: listens(port) or server.poll() is not None, "Postfix listens")
+    assert server.poll() is None, "Postfix ended at once"

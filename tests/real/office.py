@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import email
 import email.policy
@@ -15,7 +14,7 @@ import ssl
 import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -29,7 +28,6 @@ from tests.real.components import where
 from tests.real.mail_server import DOVECOT, MAIN, MASTER, free_port, lay_out, running, wait_for
 from tests.real.process import SENTINEL
 
-ARRIVES_MAX_S = 30
 RUNS_AS = "nobody"  # Postfix refuses to pipe as root, and as itself.
 MAILBOXES = ("alice", "amina", "greta", "box", "probed")  # Each with a password of its own: its name, reversed.
 PIPE = """
@@ -227,12 +225,3 @@ async def daemon(office: Office, folder: Path, intake: str = "", text: str = SIT
             yield one
         finally:
             await runner.cleanup()
-
-
-async def until(holds: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(ARRIVES_MAX_S):
-            while not holds():
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"{what}: not within {ARRIVES_MAX_S} s")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import wait_until
+
 SENTINEL = Path(sys.executable).with_name("sentinel")
 START_LIMIT_S = 90
 STOP_LIMIT_S = 60
-POLL_EVERY_S = 0.05
 FETCH_LIMIT_S = 60
 
 
@@ -24,6 +24,12 @@ def free_port() -> int:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         return int(holder.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody answers at a port of 127.0.0.1."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def fetch(url: str) -> str:
@@ -41,14 +47,6 @@ def answers(url: str) -> bool:
     return True
 
 
-def wait_until(holds: Callable[[], bool], what: str, limit_s: float = START_LIMIT_S) -> None:
-    """Wait until it holds; ``what`` says what did not, when it did not."""
-    deadline = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < deadline, f"{what}: not within {limit_s} s"
-        time.sleep(POLL_EVERY_S)
-
-
 @contextmanager
 def started(
     command: Sequence[str | Path], folder: Path, ready: Callable[[], bool]
@@ -60,7 +58,7 @@ def started(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        wait_until(lambda: process.poll() is not None or ready(), f"{log.name}: readiness")
+        wait_until(lambda: process.poll() is not None or ready(), f"{log.name}: readiness", START_LIMIT_S)
         assert process.poll() is None, f"{command[0]} ended with {process.returncode}:\n{log.read_text()}"
         yield process
     finally:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.real.components import where
-from tests.real.process import SENTINEL, answers, fetch, free_port, started, wait_until
+from tests.real.process import SENTINEL, answers, fetch, free_port, started
+from tests.waiting import wait_until
 
 DAEMON = """\
 server: {{listen: "127.0.0.1:{port}"}}

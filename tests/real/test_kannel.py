@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,11 +20,11 @@ import pytest
 from sentinel.channels.smpp_pdu import Sms, read_text
 from tests.fakes.smsc import PASSWORD, SYSTEM_ID, Smsc
 from tests.real.components import where
-from tests.real.process import SENTINEL, answers, fetch, free_port, started
+from tests.real.process import SENTINEL, answers, fetch, free_port, listens, started
+from tests.waiting import until
 
 pytestmark = pytest.mark.real("bearerbox", "smsbox")
 
-COMES_MAX_S = 15
 KEY = "0123456789abcdef-key"
 AMINA = "33639980001"
 KANNEL = """\
@@ -115,12 +114,7 @@ class Post:
         return [one["state"] for one in self.api("messages?incident=INC-1")]
 
     async def until(self, holds: Callable[[], bool], what: str) -> None:
-        try:
-            async with asyncio.timeout(COMES_MAX_S):
-                while not await asyncio.to_thread(holds):
-                    await asyncio.sleep(0.05)
-        except TimeoutError:
-            pytest.fail(f"{what}: not within {COMES_MAX_S} s")
+        await until(lambda: asyncio.to_thread(holds), what)
 
 
 @asynccontextmanager
@@ -147,12 +141,6 @@ async def post(folder: Path) -> AsyncIterator[Post]:
         made = Post(smsc, url)
         await made.until(lambda: smsc.lines == 1, "Kannel is bound to the centre")
         yield made
-
-
-def listens(port: int) -> bool:
-    """Tell whether somebody answers at a port."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.rule("DSP-6")

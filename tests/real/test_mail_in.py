@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from sentinel.core.pings import Said
-from tests.real.office import Office, daemon, until
+from tests.real.office import Office, daemon
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.real("postfix", "dovecot", "dovecot-imap"),

@@ -16,7 +16,8 @@ from sentinel.channels.base import Sender, Undelivered
 from sentinel.core.pings import Said
 from tests.channels.rigs import MESSAGE, make
 from tests.engine.whole import Whole
-from tests.real.office import Office, daemon, until
+from tests.real.office import Office, daemon
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.real("postfix", "dovecot", "dovecot-imap"),
@@ -78,12 +79,12 @@ async def paging(office: Office, folder: Path, *to: str) -> AsyncIterator[Whole]
 
 async def found(office: Office, who: str, text: str, *, after: int = 0) -> EmailMessage:
     """Wait for a mail in somebody's mailbox that says this."""
-    async with asyncio.timeout(30):
-        while True:
-            for mail in (await asyncio.to_thread(office.inbox, who))[after:]:
-                if text in str(mail["Subject"]) + words(mail):
-                    return mail
-            await asyncio.sleep(0.1)
+
+    async def come() -> list[EmailMessage]:
+        mails = (await asyncio.to_thread(office.inbox, who))[after:]
+        return [mail for mail in mails if text in str(mail["Subject"]) + words(mail)]
+
+    return (await until(come, f"a mail for {who} that says {text}"))[0]
 
 
 def words(mail: EmailMessage) -> str:
@@ -156,10 +157,12 @@ async def test_after_silence_the_same_mail_comes_again_under_the_same_id(office:
     again = _sender(office, office.smtp)
     await again.send(message)
     await again.close()
-    async with asyncio.timeout(30):
-        while len(mails := (await asyncio.to_thread(office.inbox, "alice"))[before:]) < 2:
-            await asyncio.sleep(0.1)
-    first, second = mails
+
+    async def both() -> list[EmailMessage]:
+        mails = (await asyncio.to_thread(office.inbox, "alice"))[before:]
+        return mails if len(mails) > 1 else []
+
+    first, second = await until(both, "the mail, twice")
     assert first["Message-ID"] == second["Message-ID"]
 
 

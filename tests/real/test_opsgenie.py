@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.real.components import HERE, where
-from tests.real.process import SENTINEL, answers, fetch, free_port, started, wait_until
+from tests.real.process import SENTINEL, answers, fetch, free_port, started
+from tests.waiting import wait_until
 
 KEY = "eb243592-faa2-4ba2-a551-1afdf565c889"
 DAEMON = """\

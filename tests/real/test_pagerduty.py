@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.real.components import where
-from tests.real.process import SENTINEL, answers, fetch, free_port, started, wait_until
+from tests.real.process import SENTINEL, answers, fetch, free_port, started
 from tests.real.test_alertmanager import counted, incidents
+from tests.waiting import wait_until
 
 KEY = "0123456789abcdef0123456789abcdef"
 DAEMON = f"""\

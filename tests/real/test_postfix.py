@@ -7,7 +7,6 @@ import email.policy
 import os
 import signal
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
@@ -21,13 +20,12 @@ from tests.channels.rigs import MESSAGE, make
 from tests.probes.seeing import see
 from tests.real.components import where
 from tests.real.mail_server import free_port, lay_out, running, wait_for
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.real("postfix", "dovecot"),
     pytest.mark.skipif(os.geteuid() != 0, reason="Postfix starts as root"),
 ]
-
-DELIVERED_MAX_S = 10
 
 
 @dataclass
@@ -48,10 +46,8 @@ class Postfix:
 
     def delivered(self) -> list[EmailMessage]:
         """Wait until something lies in the mailbox, and return what does."""
-        folder, deadline = self.folder / "boxes" / "alice" / "new", time.monotonic() + DELIVERED_MAX_S
-        while not (folder.is_dir() and any(folder.iterdir())):
-            assert time.monotonic() < deadline, "the mail did not arrive"
-            time.sleep(0.02)
+        folder = self.folder / "boxes" / "alice" / "new"
+        wait_until(lambda: folder.is_dir() and any(folder.iterdir()), "the mail in its box")
         mails = [email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in folder.iterdir()]
         for path in folder.iterdir():
             path.unlink()

@@ -13,7 +13,8 @@ import pytest
 from sentinel.probes.prometheus import KIND
 from tests.probes.seeing import see
 from tests.real.components import where
-from tests.real.process import answers, fetch, free_port, started, wait_until
+from tests.real.process import answers, fetch, free_port, started
+from tests.waiting import wait_until
 
 SCRAPE = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}

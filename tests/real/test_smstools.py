@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from tests.engine.whole import Whole, whole
 from tests.fakes.modem import Modem
 from tests.real.components import where
 from tests.real.process import started
+from tests.waiting import until
 
 pytestmark = pytest.mark.real("smsd")
 
-COMES_MAX_S = 25
 FOLDERS = ("outgoing", "checked", "sent", "failed", "incoming")
 SMSD = """\
 devices = GSM1
@@ -71,15 +71,6 @@ async def office(tmp_path: Path) -> AsyncIterator[tuple[Whole, Modem]]:
                 yield one, modem
         finally:
             await asyncio.to_thread(running.__exit__, None, None, None)
-
-
-async def until(holds: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(COMES_MAX_S):
-            while not holds():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        pytest.fail(f"{what}: not within {COMES_MAX_S} s")
 
 
 @pytest.mark.rule("DSP-6")

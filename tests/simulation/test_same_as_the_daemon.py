@@ -78,7 +78,7 @@ def lived(folder: Path) -> list[Event]:
             desk.written = listen
             await one.daemon.heard("backup", Said())
             taken_at = await _until_open(one) + TAKEN_AFTER
-            await asyncio.sleep((taken_at - one.daemon.clock.now()).total_seconds())
+            await one.reach(taken_at)
             await desk.order("INC-1", c.Acknowledge(by="amina", via="simulation"))
             await asyncio.sleep((WATCHED_FOR - TAKEN_AFTER).total_seconds() + 1)
 

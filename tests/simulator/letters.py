@@ -207,12 +207,12 @@ class Letters:
         """Compare what was written of a try with what really happened."""
         letter = self.all.get(settlement.id)
         if letter is None:
-            if not settlement.id.partition("/ticket/")[1]:
+            put_back = settlement.state == "pending" and life is not None and settlement.id in life.doubtful
+            if not put_back and not settlement.id.partition("/ticket/")[1]:
                 self._fault("I9", f"{settlement.id} is settled, and nothing owed it")
             return
         if settlement.state == "sending":
-            letter.sent_by = life
-            letter.state = "sending" if letter.live else letter.state
+            self._marked(letter, life)
             return
         letter.sent_by = None
         match settlement.state:
@@ -224,13 +224,23 @@ class Letters:
                 if letter.state != "withdrawn":
                     self._fault("I9", f"{letter.id} is settled as withdrawn, and nobody withdrew it")
                 return
-            case "pending":
+            case "pending" if life is None or settlement.id not in life.doubtful:
                 self._waits(letter, settlement)
         if letter.state == "withdrawn" and settlement.state != "done":
             return
         if letter.live and settlement.state in {"done", "dead"}:
             self._rest(letter)
         letter.state = settlement.state
+
+    def marked(self, row: OutboxRow, life: Life | None) -> None:
+        """Note that a message was written as being sent with what caused it: it leaves at once."""
+        letter = self.all.get(row.id)
+        if letter is not None and row.state == "sending":
+            self._marked(letter, life)
+
+    def _marked(self, letter: Letter, life: Life | None) -> None:
+        letter.sent_by = life
+        letter.state = "sending" if letter.live else letter.state
 
     def _done(self, letter: Letter, settlement: Settlement) -> None:
         if settlement.reference not in {one.reference for one in letter.attempts if one.reference}:
@@ -268,6 +278,11 @@ class Letters:
             excused_s = self._world.oracle.excuses.within(begun_s - patience_s, self._world.now_s)
             if waited_s - excused_s > patience_s:
                 self._fault("I9", f"{letter.id} still waits {waited_s:.0f} s after its channel came to itself")
+
+
+def marked(write: Write) -> set[str]:
+    """Return the messages that a transaction marks as being sent."""
+    return {one.id for one in (*write.outbox, *write.settlements) if one.state == "sending"}
 
 
 def rows_owed(rows: Iterable[OutboxRow]) -> set[str]:

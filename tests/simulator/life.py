@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from sentinel.channels.base import Message
 from sentinel.core.state import Incident
-from sentinel.dispatch import Carrier, Dispatcher
+from sentinel.dispatch import Dispatcher
 from sentinel.engine.desk import Desk
 from sentinel.engine.outbox import Outbox
+from sentinel.engine.passage import Carrier
 from sentinel.engine.timers import Timers
 from sentinel.store.base import OutboxRow, StoreUnavailable
 from sentinel.tickets.base import TicketReference
 from tests.engine.house import write
 from tests.simulator.death import Killed
+from tests.simulator.letters import marked
 
 if TYPE_CHECKING:
     from tests.simulator.setting import Setting
@@ -67,7 +69,11 @@ class Link:
 
     def commit(self, transaction: Any) -> None:
         self._living()
-        self._world.faults.before_commit(self._life, transaction)
+        try:
+            self._world.faults.before_commit(self._life, transaction)
+        except StoreUnavailable:
+            self._life.doubtful |= marked(transaction)
+            raise
         self._world.take(transaction, self._life)
         self._world.faults.after_commit(self._life, transaction)
 
@@ -109,6 +115,7 @@ class Life:
         self.world, self.number = world, number
         self.alive, self.up = True, False
         self.refused_s = float("-inf")  # when the store last refused it something
+        self.doubtful: set[str] = set()  # what was marked in what it refused: that may be put back
         self.tasks: dict[asyncio.Task[Any], None] = {}
         store: Any = Link(self)
         setting = world.setting

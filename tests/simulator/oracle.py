@@ -58,6 +58,8 @@ class Oracle:
             )
         if withdrawn != set(write.withdrawn):
             self._fault("I3", f"withdrawn {sorted(write.withdrawn)}, the events say {sorted(withdrawn)}")
+        for row in write.outbox:
+            self.letters.marked(row, life)
         self.letters.withdraw(write.withdrawn)
         for settlement in write.settlements:
             self.letters.settle(settlement, write, life)

@@ -45,8 +45,8 @@ BUGS = (
     bug(
         "a message is marked as sent before it is sent",
         "sentinel.dispatch:Dispatcher._tried",
-        "reference = await self._burst(row)",
-        'await self._desk.settle(self._settlement(row, "done", row.tries + 1)); reference = await self._burst(row)',
+        "reference = await self.burst(row)",
+        'await self._desk.settle(self._settlement(row, "done", row.tries + 1)); reference = await self.burst(row)',
         "I9",
     ),
     bug(
@@ -58,7 +58,7 @@ BUGS = (
     ),
     bug(
         "a message is given up after three tries",
-        "sentinel.dispatch:Dispatcher._missed",
+        "sentinel.dispatch:Dispatcher.missed",
         "final = failure.permanent or now >= row.give_up_at",
         "final = failure.permanent or now >= row.give_up_at or row.tries >= 2",
         "I9",

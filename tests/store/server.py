@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -15,6 +14,7 @@ from pathlib import Path
 import psycopg
 
 from tests.real.components import where
+from tests.waiting import wait_until
 
 START_LIMIT_S = 60
 # Speed for tests; what survives a power cut is not PostgreSQL's to prove here.
@@ -39,10 +39,7 @@ class Server:
 
     def wait(self) -> None:
         """Wait until it answers again after a crash."""
-        end = time.monotonic() + START_LIMIT_S
-        while not _answers(self):
-            assert time.monotonic() < end, "PostgreSQL does not come back"
-            time.sleep(0.05)
+        wait_until(lambda: _answers(self), "PostgreSQL is back")
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
@@ -81,12 +78,13 @@ def running() -> Iterator[Server]:
 
 
 def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_LIMIT_S
-    while not _answers(server):
-        log = (server.folder / "log").read_text()
-        assert process.poll() is None, f"PostgreSQL ended: {log}"
-        assert time.monotonic() < end, f"PostgreSQL does not answer: {log}"
-        time.sleep(0.05)
+    log = server.folder / "log"
+
+    def answers() -> bool:
+        assert process.poll() is None, f"PostgreSQL ended: {log.read_text()}"
+        return _answers(server)
+
+    wait_until(answers, f"PostgreSQL answers (see {log})")
 
 
 def _answers(server: Server) -> bool:

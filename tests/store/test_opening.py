@@ -7,17 +7,18 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from sentinel.store import AlreadyRunning, StoreUnfit, database_path, lock, open_store, open_to_read
+from sentinel.store import AlreadyRunning, Lock, StoreUnfit, database_path, lock, open_store, open_to_read
 from sentinel.store.base import ResultStore, Store, StoreUnavailable
 from sentinel.store.database import Database, Mode, place
 from tests.store.lives import Life
 from tests.store.server import Server
+from tests.waiting import wait_until
 
 Opened = Callable[..., tuple[Store, ResultStore]]
 
@@ -192,17 +193,15 @@ def test_the_lock_ends_with_its_process_however_that_ends(url: str):
 
 def taken_after(url: str) -> None:
     """Take the lock; a server needs a moment to notice that a client is gone."""
-    import time
 
-    end = time.monotonic() + 30
-    while True:
+    def taken() -> bool:
         try:
             lock(url).release()
         except AlreadyRunning:
-            assert time.monotonic() < end, "the lock of a dead process still holds"
-            time.sleep(0.02)
-        else:
-            return
+            return False
+        return True
+
+    wait_until(taken, "the lock of a dead process is free")
 
 
 @pytest.mark.fault(17, 18)
@@ -210,6 +209,13 @@ def test_a_lock_whose_file_was_replaced_is_held_no_more(folder: Path, file_url: 
     with lock(file_url) as held:
         (folder / "sentinel.db.lock").unlink()
         assert not held.held()
+        with pytest.raises(StoreUnfit, match="not there any more"):
+            held.keep()
+        (folder / "sentinel.db").touch()
+        held.keep()
+        assert held.held()
+        with pytest.raises(AlreadyRunning):
+            lock(file_url)
 
 
 @pytest.mark.real("postgresql")
@@ -219,6 +225,40 @@ def test_a_lock_whose_server_closed_the_connection_is_held_no_more(postgresql: S
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sentinel-lock'"
         )
         assert not held.held()
+        assert not held.held(), "however often it is asked"
+        held.keep()
+        assert held.held()
+
+
+def test_who_finds_another_in_its_place_has_no_lock_and_gets_it_back_when_that_one_is_gone(
+    url: str, request: pytest.FixtureRequest
+):
+    with lock(url) as held:
+        lose(url, request)
+        with lock(url):
+            assert not held.held()
+            with pytest.raises(AlreadyRunning):
+                held.keep()
+        wait_until(lambda: kept(held), "the lock of who is gone is free")
+        assert held.held()
+
+
+def lose(url: str, request: pytest.FixtureRequest) -> None:
+    """Take away what a lock is held by."""
+    if url.startswith("sqlite"):
+        database = Path(url.removeprefix("sqlite:///"))
+        database.touch()
+        database.with_name("sentinel.db.lock").unlink()
+        return
+    give_up = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sentinel-lock'"
+    request.getfixturevalue("postgresql").run(give_up)
+
+
+def kept(held: Lock) -> bool:
+    with suppress(AlreadyRunning):
+        held.keep()
+        return True
+    return False
 
 
 def test_looking_works_with_and_without_a_daemon_and_without_the_right_to_write(file_url: str, folder: Path):

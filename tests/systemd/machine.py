@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.waiting import wait_until
+
 PROJECT = Path(__file__).resolve().parents[2]
 UNIT = "sentinel.service"
 # What systemd before 253 says of the line it does not know; the one before it holds there.
@@ -84,10 +86,10 @@ class Machine:
 
     def wait(self, what: str, holds: Callable[[], bool], limit_s: float = START_LIMIT_S) -> None:
         """Wait until something holds, and say what did not."""
-        deadline = time.monotonic() + limit_s
-        while not holds():
-            assert time.monotonic() < deadline, f"{what}: not within {limit_s} s\n{self.journal()}"
-            time.sleep(POLL_EVERY_S)
+        try:
+            wait_until(holds, what, limit_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.journal()}") from None
 
     def wait_active(self) -> None:
         """Wait until the service has said READY=1."""

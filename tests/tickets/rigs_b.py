@@ -21,7 +21,7 @@ from tests.fakes.ticket_webhook import SECRET, TicketWebhook
 from tests.fakes.zammad import Zammad
 from tests.tickets.contract import Shown
 
-TIMEOUT = "2s"
+TIMEOUT = "20s"
 
 
 def built(content: dict[str, Any]) -> TicketBackend:

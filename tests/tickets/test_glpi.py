@@ -10,29 +10,17 @@ from msgspec.structs import replace
 
 from sentinel.channels.base import Undelivered
 from sentinel.probes.net import TargetPolicy
-from sentinel.tickets.base import Ticket
 from sentinel.tickets.glpi import GlpiTickets, Tokens
 from tests.fakes.glpi import Glpi
 from tests.fakes.http_peer import HttpPeer
+from tests.tickets import samples
 
-OPEN = Ticket(
-    key="INC-42",
-    title="Campus <down>",
-    state="open",
-    priority="P1",
-    level=3,
-    severity="blocking",
-    service="campus",
-    description="HTTP 503",
-    opened_at="2026-11-21T22:10:00+00:00",
-    notes=((1, "opened: campus <home>"),),
-    links=("https://sentinel.example.org/incidents/INC-42",),
-)
+OPEN = replace(samples.OPEN, title="Campus <down>", notes=((1, "opened: campus <home>"),))
 RESOLVED = replace(OPEN, state="resolved", resolution="restarted", notes=(*OPEN.notes, (5, "resolved by amina")))
 
 
 def backend(glpi: Glpi, *, user: str = "user-token", app: str = "app-token") -> GlpiTickets:
-    return GlpiTickets("glpi", glpi.url, Tokens(user, app), TargetPolicy(), timedelta(seconds=2))
+    return GlpiTickets("glpi", glpi.url, Tokens(user, app), TargetPolicy(), timedelta(seconds=20))
 
 
 @pytest.fixture
@@ -144,7 +132,7 @@ async def test_what_a_failure_interrupted_is_made_up_and_nothing_is_made_twice(g
 @pytest.mark.fault(40)
 async def test_a_page_that_is_not_glpi_is_told_apart():
     async with HttpPeer(answer="<html>Welcome</html>") as peer:
-        made = GlpiTickets("glpi", peer.url, Tokens("u"), TargetPolicy(), timedelta(seconds=2))
+        made = GlpiTickets("glpi", peer.url, Tokens("u"), TargetPolicy(), timedelta(seconds=20))
         with pytest.raises(Undelivered, match="not GLPI's REST interface: <html>Welcome"):
             await made.put(OPEN)
         await made.close()

@@ -49,7 +49,7 @@ async def test_a_ticket_waits_and_is_resolved_from_there(rig, tickets):
 
 
 async def test_200_with_a_code_is_a_failure_in_the_words_of_itop(rig):
-    options = {"backend": "itop", "url": rig.url, "user": "sentinel", "token": "secret", "timeout": "2s"}
+    options = {"backend": "itop", "url": rig.url, "user": "sentinel", "token": "secret"}
     named = {"organization": "Example University", "team": "Nobody's", "agent": "Sentinel", "service": "Learning"}
     odd = rig.built({**options, **named})
     with pytest.raises(Undelivered, match="iTop answered code 100: Error: team_id: No item found"):

@@ -13,14 +13,14 @@ from sentinel.channels.signature import sign
 from sentinel.probes.net import TargetPolicy
 from sentinel.tickets.webhook import WebhookOptions, WebhookTickets
 from tests.fakes.http_peer import HttpPeer
-from tests.tickets.rigs_b import WebhookRig
+from tests.tickets.rigs_b import TIMEOUT, WebhookRig
 from tests.tickets.samples import OPEN, RESOLVED
 
 NOW = 1_796_000_000
 
 
 def webhook(peer: HttpPeer, **more: object) -> WebhookTickets:
-    content = {"backend": "webhook", "url": f"{peer.url}/in", "reference": "ref", "timeout": "2s", **more}
+    content = {"backend": "webhook", "url": f"{peer.url}/in", "reference": "ref", "timeout": TIMEOUT, **more}
     made = WebhookTickets(WebhookOptions.model_validate(content), TargetPolicy())
     made.now = lambda: float(NOW)
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -21,6 +20,7 @@ from sentinel.web.limits import Limits
 from sentinel.web.openapi import roles_of
 from sentinel.web.rights import GRANTS
 from tests.fakes.room import Room, room
+from tests.waiting import until
 from tests.web.alive import alive
 from tests.web.test_guard import answer_of
 
@@ -192,8 +192,9 @@ async def test_a_revoked_or_lapsed_token_is_refused_at_once_and_opens_no_other_d
     assert (await ask(app, "GET", "/api/v1/status", text)).status == 200
     await around.tokens.revoke("viewer", "amina", "lost")
     assert (await ask(app, "GET", "/api/v1/status", text)).status == 401
-    lapsed = await token(around, "viewer", "lapsed", expires_at=around.clock.now() + timedelta(milliseconds=1))
-    await asyncio.sleep(0.002)
+    expires_at = around.clock.now() + timedelta(milliseconds=300)
+    lapsed = await token(around, "viewer", "lapsed", expires_at=expires_at)
+    await until(lambda: around.clock.now() >= expires_at)
     assert (await ask(app, "GET", "/api/v1/status", lapsed)).status == 401
     assert (await ask(app, "GET", "/api/v1/status", "", "127.0.0.1")).status == 401, "a day that goes by opens no door"
     assert (await ask(app, "GET", "/api/v1/status", text, "127.0.0.1")).status == 401

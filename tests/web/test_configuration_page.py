@@ -10,7 +10,7 @@ import pytest
 from sentinel import configured
 from sentinel.config.fields import Secret, secrets_noted
 from sentinel.config.load import load
-from sentinel.configured import differences, look
+from sentinel.configured import Configured, differences, look
 from tests.web.alive import alive
 
 SECRETS = {
@@ -110,3 +110,48 @@ async def test_a_reload_takes_a_good_file_and_says_what_is_wrong_with_a_bad_one(
         operator = await one.token("delivery_manager")
         async with http.get(f"{one.url}/configuration", headers=operator) as answer:
             assert answer.status == 403
+
+
+async def test_a_look_is_kept_until_something_it_read_is_another(tmp_path):
+    async with alive(tmp_path) as one:
+        daemon = one.one.daemon
+        folder, configured = daemon.path.parent, Configured(daemon)
+        more, secret = folder / "conf.d", folder / "secret"
+        more.mkdir()
+        secret.write_text("canary-1")
+        secret.chmod(0o600)
+        daemon.path.write_text(daemon.path.read_text() + "include: [conf.d/*.yaml]\n")
+        place = 'channels: {place: {type: webhook, url: "https://chat.example.org/${file:../secret}"}}'
+        (more / "channels.yaml").write_text(place)
+        first = await configured.look()
+        assert not first.mistakes
+        assert await configured.look() is first
+
+        async def another(change):
+            before = await configured.look()
+            change()
+            after = await configured.look()
+            assert after is not before
+            assert await configured.look() is after
+            return after
+
+        added = more / "one.yaml"
+        found = await another(lambda: added.write_text("probes: {here: {type: tcp, target: '192.0.2.1:80'}}"))
+        assert str(added) in found.files
+        await another(lambda: added.write_text("probes: {there: {type: tcp, target: '192.0.2.1:80'}}"))
+        await another(lambda: secret.write_text("canary-2"))
+        assert str(added) not in (await another(added.unlink)).files
+        broken = await another(lambda: daemon.path.write_text(daemon.path.read_text() + "nonsense: 1\n"))
+        assert "nonsense" in broken.mistakes[0]
+        secret.unlink()
+        assert await configured.look() is not await configured.look(), "what cannot be read may be there any time"
+
+
+async def test_a_kept_look_says_what_runs_after_a_reload(tmp_path):
+    async with alive(tmp_path) as one:
+        daemon = one.one.daemon
+        configured = Configured(daemon)
+        daemon.path.write_text(daemon.path.read_text() + "\n# a remark\n")
+        assert not (await configured.look()).same
+        assert (await daemon.reload()).done
+        assert (await configured.look()).same

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import aiohttp
@@ -11,8 +11,7 @@ import pytest
 from sentinel.web import scrape
 from sentinel.web.context import ReloadOutcome, SelfTest
 from sentinel.web.lifecycle import PAGES_IN_FLIGHT_MAX, PROBES_IN_FLIGHT_MAX
-
-WITHIN_S = 60
+from tests.waiting import until
 
 
 class Endless:
@@ -28,12 +27,6 @@ class Endless:
                 yield b"# HELP x y\n" * 1_000
         finally:
             self.readers -= 1
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 async def test_metrics_are_compressed_for_who_can_read_that(served):
@@ -184,9 +177,7 @@ async def test_probe_passes_the_question_on_and_bounds_what_is_in_flight(served)
     assert served.room.asked == [{"target": "web1.example.org", "module": "icmp"}]
     served.room.hold_probe = asyncio.Event()
     waiting = [asyncio.create_task(served.http.get("/probe")) for _ in range(PROBES_IN_FLIGHT_MAX)]
-    async with asyncio.timeout(60):
-        while len(served.room.asked) < PROBES_IN_FLIGHT_MAX + 1:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(served.room.asked) == PROBES_IN_FLIGHT_MAX + 1)
     async with served.http.get("/probe") as answer:
         assert answer.status == 503
     served.room.hold_probe.set()

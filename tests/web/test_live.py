@@ -14,6 +14,7 @@ from sentinel.store.base import Line
 from sentinel.store.opening import open_store
 from sentinel.web import live
 from tests.engine.whole import HEARTBEAT, START
+from tests.waiting import until
 from tests.web.alive import WORLD, alive
 
 SOON_S = 60
@@ -83,10 +84,12 @@ async def test_a_page_shows_so_many_topics(served, topics):
 async def test_a_reader_who_goes_is_forgotten(served):
     async with following(served.http):
         assert len(served.room.news) == 1
-    async with asyncio.timeout(SOON_S):
-        while len(served.room.news):
-            served.room.news.say("incidents")
-            await asyncio.sleep(0.01)
+
+    def forgotten() -> bool:
+        served.room.news.say("incidents")
+        return not len(served.room.news)
+
+    await until(forgotten)
 
 
 def test_a_slow_reader_is_told_once_of_a_thousand_changes():

@@ -52,7 +52,7 @@ async def test_the_page_of_an_incident_shows_its_messages(served):
     shown = await page(served, "/incidents/INC-1")
     rows = [words(row) for row in shown.cssselect("section[aria-labelledby=messages] tbody tr")]
     assert len(rows) == 3
-    assert any("Amina Benali sms" in row and "… waiting" in row for row in rows)
+    assert any("Amina Benali SMS" in row and "… waiting" in row for row in rows)
 
 
 async def test_problems_of_sentinel_itself_stand_on_top(served):

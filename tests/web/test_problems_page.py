@@ -78,6 +78,25 @@ async def test_an_action_is_added_and_done_from_the_page_and_from_the_list(recor
 
 
 @pytest.mark.rule("REX-2")
+async def test_that_the_committee_looked_at_an_action_is_noted_on_the_page_and_in_the_list(recorded):
+    due = (recorded.room.clock.now().date() + timedelta(days=9)).isoformat()
+    shown = await send(recorded, f"{HERE}/actions", title="order a disk", owner="bruno", due_on=due)
+    (button,) = shown.cssselect("#problem-actions button[formaction$='/discussed']")
+    shown = await send(recorded, button.get("formaction"), back="problem", text="it goes on")
+    action = words(shown.cssselect("#problem-actions li")[0])
+    assert "discussed in committee" in action
+    assert "Amina Benali: it goes on" in action
+    assert shown.cssselect("#problem-actions form[action$='/done']"), "it is still to be done"
+    body = {"by": "amina", "title": "write it down", "owner": "bruno", "due_on": due}
+    async with recorded.http.post("/api/v1/incidents/1/actions", json=body) as answer:
+        assert answer.status == 200
+    listed = await page(recorded, "/problems")
+    (button,) = listed.cssselect("button[formaction^='/incidents/INC-1/'][formaction$='/discussed']")
+    listed = await send(recorded, button.get("formaction"), text="who has the time?")
+    assert "who has the time?" in words(listed.cssselect("#actions-part")[0])
+
+
+@pytest.mark.rule("REX-2")
 async def test_an_action_of_a_review_is_done_from_the_list_too(recorded):
     due = (recorded.room.clock.now().date() + timedelta(days=9)).isoformat()
     body = {"by": "amina", "title": "write it down", "owner": "bruno", "due_on": due}

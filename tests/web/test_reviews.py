@@ -116,6 +116,19 @@ async def test_the_report_is_a_page_with_a_form_until_it_is_final(over, language
     assert 'name="part"' not in shown
 
 
+@pytest.mark.rule("REX-1")
+async def test_that_the_review_was_held_is_noted_on_the_page_of_the_report(over):
+    fields = {"by": "amina", "on": "2026-11-20", "people": "Bruno Lefèvre\n\n Zoé Martin \n", "text": "it was the disk"}
+    async with over.http.post("/incidents/1/review", data=fields, headers={"Accept": "text/html"}) as answer:
+        text = await answer.text()
+        assert answer.status == 200
+    for part in ("20 November 2026", "Bruno Lefèvre", "Zoé Martin"):
+        assert part in text
+    for wrong, status in (({**fields, "people": " \n"}, 409), ({**fields, "on": "yesterday"}, 400)):
+        async with over.http.post("/incidents/1/review", data=wrong) as answer:
+            assert answer.status == status
+
+
 async def test_the_report_as_a_file_stands_alone(over):
     async with over.http.get(f"{API}/incidents/1/report?format=html&lang=fr") as answer:
         text = await answer.text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from lxml import html
 from sentinel.engine.accounts import AGE_MAX, IDLE_MAX
 from sentinel.web.context import SignInProxy
 from sentinel.web.signing import TRIES_EACH
+from tests.waiting import until
 from tests.web.alive import Alive, alive
 
 PASSWORD = "le chat dort sur le serveur"
@@ -325,9 +325,7 @@ async def test_somebody_sees_how_they_are_reached_and_tries_it(house):
         async with http.post("/me/test", data={"channel": "email"}, headers=OURS, allow_redirects=False) as answer:
             assert answer.headers["Location"] == "/me?done=test#reach"
         daemon = house.one.daemon
-        async with asyncio.timeout(20):
-            while (await daemon.read(daemon.store.messages, limit=1))[0].state != "done":
-                await asyncio.sleep(0.05)
+        await until(lambda: daemon.store.messages(limit=1)[0].state == "done")
         assert len(house.one.mailed()) == 1
         async with http.get("/me?lang=en") as answer:
             test = html.fromstring(await answer.text()).cssselect("#my-test")[0].text_content()

@@ -178,6 +178,17 @@ async def test_a_page_says_what_is_broken_since_when_what_was_written_and_when_t
         ]
 
 
+async def test_what_turns_the_direction_of_writing_or_cannot_be_seen_does_not_reach_the_page(tmp_path):
+    async with shown(tmp_path) as one:
+        number = await one.open()
+        await one.order(number, cc.DeclareCrisis(by="amina", why="why"))
+        await one.order(number, cc.SendUpdate(by="amina", text="Retour \u202egnp.exe\u200b vers\x07 23 h."))
+        await one.look()
+        text = (await one.get("/status/dnum?lang=fr"))[0]
+        assert "23 h." in text
+        assert not set(text) & set("\u202e\u200b\x07")
+
+
 async def test_nothing_that_the_team_wrote_stands_on_any_page_feed_or_file(tmp_path):
     async with shown(tmp_path) as one:
         number = await crisis(one)

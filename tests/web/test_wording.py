@@ -151,3 +151,16 @@ def test_what_joins_an_incident_is_told_with_its_name(language, said):
     assert wording(language).event(joined, DIRECTORY) == said
     line = {"type": "signal-joined", "event": msgspec.to_builtins(joined)}
     assert sentence(line) == "also: title: detail"
+
+
+@pytest.mark.parametrize(
+    ("channel", "reference", "english", "french"),
+    [
+        ("email", "250 queued", "E-mail to Amina Benali: handed over", "E-mail à Amina Benali\u00a0: remis"),
+        ("sms", "via sms-b: 7", "SMS (sms-b) to Amina Benali: handed over", "SMS (sms-b) à Amina Benali\u00a0: remis"),
+        ("relais", "1", "relais to Amina Benali: handed over", "relais à Amina Benali\u00a0: remis"),
+    ],
+)
+def test_a_channel_has_the_name_that_people_know_or_the_one_it_was_given(channel, reference, english, french):
+    told = e.Told(at=NOW, message="m", person="amina", channel=channel, reference=reference, tries=1)
+    assert [wording(language).event(told, DIRECTORY) for language in ("en", "fr")] == [english, french]

@@ -76,6 +76,7 @@ class Undelivered(Exception):  # noqa: N818  a refusing carrier is normal busine
 
     ``outcome`` is a label: ``retry`` (may work later), ``refused`` (this message, this address, or our credentials),
     ``timeout`` (unknown: it may have been accepted). ``after_s`` is how long the carrier asks us to wait.
+    ``nobody_there`` says that it knows nobody at this address, which holds for any other message to it, too.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class Undelivered(Exception):  # noqa: N818  a refusing carrier is normal busine
         permanent: bool = False,
         outcome: Literal["retry", "refused", "timeout"] | None = None,
         after_s: float | None = None,
+        nobody_there: bool = False,
     ) -> None:
         super().__init__(why)
         self.why = why
         self.permanent = permanent
         self.outcome = outcome or ("refused" if permanent else "retry")
         self.after_s = after_s
+        self.nobody_there = nobody_there
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from sentinel.channels.base import Message, Options, Surroundings, Undelivered
-from sentinel.channels.http import TIMEOUT, Answer, Caller, Request, refusal
+from sentinel.channels.http import TIMEOUT, Answer, OnePlace, Request, refusal
 from sentinel.config.fields import Duration, SecretUrl
 
 CUT: Final = "…"
@@ -28,7 +28,7 @@ class ChatOptions(Options):
     timeout: Duration = TIMEOUT
 
 
-class ChatSender:
+class ChatSender(OnePlace):
     """Posts what ``write`` makes of a message; ``taken`` returns the service's reference, or raises ``Undelivered``."""
 
     def __init__(
@@ -38,8 +38,7 @@ class ChatSender:
         write: Callable[[Message], bytes],
         taken: Callable[[Answer], str],
     ) -> None:
-        self._url = options.url
-        self._caller = Caller(surroundings.policy, options.timeout)
+        super().__init__(options.url.reveal, surroundings.policy, options.timeout)
         self._write = write
         self._taken = taken
         self.headers: dict[str, str] = {}
@@ -51,20 +50,8 @@ class ChatSender:
             Undelivered: it was not taken.
         """
         headers = {"Content-Type": "application/json", **self.headers}
-        answer = await self._caller.call(Request("POST", self._url.reveal(), headers, self._write(message)))
+        answer = await self._caller.call(Request("POST", self._url(), headers, self._write(message)))
         return self._taken(answer) or message.id
-
-    async def check(self) -> None:
-        """Connect without posting.
-
-        Raises:
-            Undelivered: nobody answers there.
-        """
-        await self._caller.reach(self._url.reveal())
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._caller.close()
 
 
 def said_ok(answer: Answer) -> str:

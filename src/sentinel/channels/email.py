@@ -21,7 +21,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sentinel.channels import addresses
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings, Undelivered
-from sentinel.channels.mail_message import build, mailbox
+from sentinel.channels.mail_message import mailbox, written
 from sentinel.config.fields import Duration, Flag, Host, Mailbox, Port, Secret, quoted, wrong
 
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
@@ -31,6 +31,8 @@ GOODBYE_MAX_S: Final = 2.0
 KEPT_FOR_S: Final = 1.0  # after the last mail, when mails come so fast
 CARRIED_MAX: Final = 100  # mails over one connection: relays count them, and some take offence
 TRY_LATER: Final = range(400, 500)
+OF_MAILBOXES: Final = frozenset({550, 551, 552, 553})
+OF_POLICY: Final = "5.7."  # An enhanced code: "relay access denied" says nothing of who is there.
 TAKEN: Final = frozenset({250, 251})  # Anything else means that this mail does not go.
 
 
@@ -119,8 +121,8 @@ class SmtpSender:
             Undelivered: no relay took it.
         """
         sender = mailbox(self._options.from_.name or self._surroundings.site, self._options.from_.address)
-        mail = build(message, sender=sender, hostname=self._surroundings.hostname, site=self._surroundings.site)
-        return await self._send(mail.as_bytes(), message.to)
+        mail = written(message, sender=sender, hostname=self._surroundings.hostname, site=self._surroundings.site)
+        return await self._send(mail, message.to)
 
     async def _send(self, mail: bytes, to: str) -> str:
         failures: list[Undelivered] = []
@@ -205,10 +207,11 @@ class SmtpSender:
         return line
 
     async def _carry(self, line: _Line, mail: bytes, to: str) -> aiosmtplib.SMTPResponse:
+        """Send a mail; the caller's limit holds for all of it, so that no command needs one of its own."""
         line.well = False
         await _address(line.client, to)
         line.sent = True
-        answer = await line.client.data(mail)
+        answer = await line.client.data(mail, timeout=None)
         line.sent, line.well = False, True
         line.carried += 1
         return answer
@@ -279,14 +282,14 @@ async def _start_tls(relay: Relay, client: aiosmtplib.SMTP) -> None:
 
 async def _begin(client: aiosmtplib.SMTP, sender: str) -> None:
     """Name the sender. Whoever wrote the headers has read the address: the library would take it to pieces again."""
-    answer = await client.execute_command(b"MAIL", b"FROM:<%s>" % sender.encode("ascii"))
+    answer = await client.execute_command(b"MAIL", b"FROM:<%s>" % sender.encode("ascii"), timeout=None)
     if answer.code not in TAKEN:
         raise aiosmtplib.SMTPSenderRefused(answer.code, answer.message, sender)
 
 
 async def _address(client: aiosmtplib.SMTP, to: str) -> None:
     """Name the recipient."""
-    answer = await client.execute_command(b"RCPT", b"TO:<%s>" % to.encode("ascii"))
+    answer = await client.execute_command(b"RCPT", b"TO:<%s>" % to.encode("ascii"), timeout=None)
     if answer.code not in TAKEN:
         raise aiosmtplib.SMTPRecipientRefused(answer.code, answer.message, to)
 
@@ -316,7 +319,13 @@ def _refusal(relay: Relay, error: aiosmtplib.SMTPResponseException) -> Exception
     why = f"{_named(relay)} answered {error.code} {' '.join(error.message.split())}"[:ANSWER_MAX_CHARS]
     if error.code in TRY_LATER:
         return _RelayUnwell(Undelivered(why))
-    return Undelivered(why, permanent=True)
+    return Undelivered(why, permanent=True, nobody_there=_nobody_there(error))
+
+
+def _nobody_there(error: aiosmtplib.SMTPResponseException) -> bool:
+    """Tell whether it is the recipient's address that takes nothing, and not us, our text or our ways (RFC 3463)."""
+    refused = isinstance(error, aiosmtplib.SMTPRecipientRefused) and error.code in OF_MAILBOXES
+    return refused and not error.message.lstrip().startswith(OF_POLICY)
 
 
 def _signed_out(relay: Relay, error: aiosmtplib.SMTPAuthenticationError) -> Undelivered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -189,6 +190,29 @@ class Caller:
         except Failed as denied:
             raise _Denied(denied.detail) from denied
         return socket.socket(family, kind, protocol)
+
+
+class OnePlace:
+    """What asks one address for all it does; it is proved by connecting there.
+
+    ``url`` returns the address, and is asked each time: a secret one stays wrapped until then.
+    """
+
+    def __init__(self, url: Callable[[], str], policy: TargetPolicy, timeout: timedelta) -> None:
+        self._url = url
+        self._caller = Caller(policy, timeout)
+
+    async def check(self) -> None:
+        """Connect, and send nothing.
+
+        Raises:
+            Undelivered: nobody answers there.
+        """
+        await self._caller.reach(self._url())
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._caller.close()
 
 
 def _resolver() -> AbstractResolver:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings, Undelivered
 from sentinel.channels.chat import Payload, bounded, dumped
-from sentinel.channels.http import TIMEOUT, Answer, Caller, Request, refusal
+from sentinel.channels.http import TIMEOUT, Answer, OnePlace, Request, refusal
 from sentinel.config.fields import Duration, Secret, Url, wrong
 
 MESSAGE_MAX_BYTES: Final = 4_096  # What is longer would become an attachment that nobody opens at night.
@@ -37,12 +37,12 @@ class NtfyOptions(Options):
         return self
 
 
-class NtfySender:
+class NtfySender(OnePlace):
     """Publishes as JSON, at the server's root."""
 
     def __init__(self, options: NtfyOptions, surroundings: Surroundings) -> None:
+        super().__init__(lambda: options.url, surroundings.policy, options.timeout)
         self._options = options
-        self._caller = Caller(surroundings.policy, options.timeout)
 
     async def send(self, message: Message) -> str:
         """Publish the message, and return the server's name for it.
@@ -54,20 +54,8 @@ class NtfySender:
         if self._options.token:
             headers["Authorization"] = f"Bearer {self._options.token.reveal()}"
         body = dumped(write(message, self._options.topic or message.to))
-        url = self._options.url.rstrip("/") + "/"  # JSON is published at the root: elsewhere it would be the text.
+        url = self._url().rstrip("/") + "/"  # JSON is published at the root: elsewhere it would be the text.
         return taken(await self._caller.call(Request("POST", url, headers, body)))
-
-    async def check(self) -> None:
-        """Connect without publishing.
-
-        Raises:
-            Undelivered: nobody answers there.
-        """
-        await self._caller.reach(self._options.url)
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._caller.close()
 
 
 def write(message: Message, topic: str) -> Payload:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, field_validator
 
 from sentinel.channels.base import ChannelKind, Message, Options, Surroundings, Undelivered
-from sentinel.channels.mail_message import build, local_part
+from sentinel.channels.mail_message import local_part, written
 from sentinel.config.fields import Positive, wrong
 
 FOLDER_MODE: Final = 0o700
@@ -99,7 +99,7 @@ class OutboxSender:
             return f"To: {message.to}\nId: {message.id}\n\n{message.sms}\n".encode("utf-8", "replace")
         around = self._surroundings
         sender = Address("Sentinel", username="sentinel", domain=around.hostname)
-        return build(message, sender=sender, hostname=around.hostname, site=around.site).as_bytes()
+        return written(message, sender=sender, hostname=around.hostname, site=around.site)
 
     def _try(self) -> None:
         self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sentinel.channels.base import Options, Surroundings
-from sentinel.channels.http import TIMEOUT, Answer, Caller, Request, refusal
+from sentinel.channels.http import TIMEOUT, Answer, OnePlace, Request, refusal
 from sentinel.channels.signature import signed
 from sentinel.config.fields import Duration, Secret, Url
 
@@ -19,13 +19,13 @@ class PostOptions(Options):
     timeout: Duration = TIMEOUT
 
 
-class Poster:
+class Poster(OnePlace):
     """Posts bodies to the place of its options."""
 
     def __init__(self, options: PostOptions, surroundings: Surroundings) -> None:
+        super().__init__(lambda: options.url, surroundings.policy, options.timeout)
         self._options = options
         self._now = surroundings.now
-        self._caller = Caller(surroundings.policy, options.timeout)
 
     async def post(self, key: str, body: bytes) -> Answer:
         """Post a JSON body under the key by which a repetition can be recognised, and return the answer.
@@ -37,19 +37,7 @@ class Poster:
         headers |= {"Content-Type": "application/json", "Idempotency-Key": key}
         if self._options.secret:
             headers |= signed(self._options.secret.reveal(), int(self._now()), body)
-        answer = await self._caller.call(Request("POST", self._options.url, headers, body))
+        answer = await self._caller.call(Request("POST", self._url(), headers, body))
         if not answer.ok:
             raise refusal(answer)
         return answer
-
-    async def check(self) -> None:
-        """Connect without posting.
-
-        Raises:
-            Undelivered: nobody answers there.
-        """
-        await self._caller.reach(self._options.url)
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._caller.close()

@@ -126,4 +126,5 @@ def _together(failures: Sequence[Undelivered]) -> Undelivered:
         permanent=permanent,
         outcome="timeout" if timeout else None,
         after_s=min((one for one in waits if one is not None), default=None) if None not in waits else None,
+        nobody_there=permanent and any(one.nobody_there for one in failures),
     )

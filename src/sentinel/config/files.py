@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Final
 
+from sentinel.config import noting
 from sentinel.config.errors import Mistakes, Path, Place
 from sentinel.config.nodes import Mapping, Node, Scalar, Sequence, parse
 
@@ -86,7 +87,7 @@ class _Reader:
         full = os.path.normpath(os.path.join(os.path.dirname(path), pattern))  # noqa: PTH118, PTH120  shown as written
         if not glob.has_magic(pattern):
             return [full]
-        names = sorted(glob.glob(full))  # noqa: PTH207  Path.glob takes no absolute pattern
+        names = noting.matched(full)
         if len(self.files) + len(names) > FILES_MAX:
             self.mistakes.add(place, at, f"more than {FILES_MAX} files are included")
             return []
@@ -117,11 +118,14 @@ def read_regular_file(path: str, size_max_bytes: int) -> bytes:
     Raises:
         OSError: it cannot be read, is no regular file (a pipe would hang), or is larger than allowed.
     """
+    noting.note_asked(path)
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "it is not a regular file")
         raw = file.read(size_max_bytes + 1)
+        noting.note_read(path, status)  # As it was before: a write in between shows later as another stamp.
     if len(raw) > size_max_bytes:
         raise OSError(0, f"it is larger than {size_max_bytes >> 10} KiB")
     return raw

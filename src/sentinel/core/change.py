@@ -197,6 +197,11 @@ def _(fact: f.IncidentLinked, change: Change) -> Change:
     return replace(change, incidents=tuple(dict.fromkeys((*change.incidents, fact.incident))))
 
 
+@_after.register
+def _(fact: f.IncidentUnlinked, change: Change) -> Change:
+    return replace(change, incidents=tuple(one for one in change.incidents if one != fact.incident))
+
+
 # What time brings ----------------------------------------------------------------------------------------------------
 
 

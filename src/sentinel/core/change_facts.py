@@ -129,6 +129,13 @@ class IncidentLinked(ChangeFact, frozen=True, kw_only=True, tag="incident-linked
     by: str = ""
 
 
+class IncidentUnlinked(ChangeFact, frozen=True, kw_only=True, tag="incident-unlinked"):
+    """Somebody said that it did not cause an incident that was linked to it."""
+
+    incident: str
+    by: str
+
+
 Fact = (
     Planned
     | Announced
@@ -141,6 +148,7 @@ Fact = (
     | Stopped
     | Cancelled
     | IncidentLinked
+    | IncidentUnlinked
 )
 
 

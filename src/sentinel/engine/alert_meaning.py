@@ -76,6 +76,10 @@ class AlertMeanings:
         self.settings = settings
         self._meanings = Meanings(settings.meanings)
 
+    def bug(self) -> None:
+        """Count an error of our own."""
+        self._judge.bug("alerts")
+
     @property
     def steady(self) -> bool:
         """Tell whether the rules say the same of the same alert at any time."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -22,10 +24,17 @@ log = structlog.get_logger(__name__)
 
 LOGGED_MAX = 8  # More alerts that are reported together are one line.
 
-EXPECTED = (Refused, StoreUnavailable)
-
 Reported = tuple[Alert, c.Report]
 Write = Callable[[Iterable[str]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piles:
+    """What is told together, what by itself, as the store must say whether it was there lately, and what is muted."""
+
+    reports: list[Reported] = field(default_factory=list)
+    rarely: list[Reported] = field(default_factory=list)
+    muted: list[Alert] = field(default_factory=list)
 
 
 class AlertReports:
@@ -40,6 +49,7 @@ class AlertReports:
         # Of alerts that the desk has heard of: the level that the rules gave them, as long as they say the same.
         self._said_at: dict[str, int] = {}
         self._said_by: Rulebook | None = None
+        self._asked = self._forgot = 0  # What was asked before everything was forgotten is not remembered after it.
 
     def forget(self, fingerprint: str = "") -> None:
         """Ask the rules again about an alert, or about all of them."""
@@ -47,12 +57,13 @@ class AlertReports:
             self._said_at.pop(fingerprint, None)
         else:
             self._said_at.clear()
+            self._forgot += 1
 
     def go_by(self, rulebook: Rulebook) -> None:
         """Forget what other rules said."""
         if self._said_by is not rulebook:
             self._said_by = rulebook
-            self._said_at.clear()
+            self.forget()
 
     def goes_on(self, alert: Alert, now: datetime) -> bool:
         """Take an alert that says nothing new but that it still fires; tell whether it is one."""
@@ -75,28 +86,39 @@ class AlertReports:
         Being muted counts where an alert was just heard. Even with a sick disk the desk is told: it lets pages leave
         all the same.
         """
-        reports: list[Reported] = []
-        rarely: list[Reported] = []  # Whether it was there lately, the store must say.
-        muted = []
+        self._asked = self._forgot
+        piles = _Piles()
+        bugs = 0
         for alert, heard in firing:
-            verdict = self._verdict(alert, now)
-            if verdict is None:
-                continue
-            if (muting := self._means.muting(alert)).reason:
-                if heard:
-                    self.suppressed(muting.reason)
-                if muting.reason == "inhibition":
-                    muted.append(alert)
-                continue
-            plan = self._desk.policy.plan_for(self._means.service(alert), verdict)
-            command = self._means.report(alert, verdict, plan, now)
-            (reports if verdict.quiet_for is None else rarely).append((alert, command))
-        trouble = await self._report(reports, urgent)
-        for alert in muted:
+            try:
+                self._sort(alert, heard, now, piles)
+            except Exception:  # The task's edge: the others must not go unsaid.
+                bugs += 1
+                if bugs == 1:  # It is asked again and again.
+                    log.exception("bug in what an alert means; asked again soon", alert=alert.fingerprint)
+        trouble = await self._report(piles.reports, urgent)
+        for alert in piles.muted:
             trouble = await tried(self._means.note(alert)) or trouble
-        for alert, command in rarely:
-            trouble = await tried(self._report_one(alert, command)) or trouble
+        for alert, command in piles.rarely:
+            trouble = await self._report_rarely(alert, command) or trouble
+        if bugs:
+            self._means.bug()
         return trouble
+
+    def _sort(self, alert: Alert, heard: bool, now: datetime, piles: _Piles) -> None:
+        """Put an alert where it belongs, unless there is nothing to be said of it."""
+        verdict = self._verdict(alert, now)
+        if verdict is None:
+            return
+        if (muting := self._means.muting(alert)).reason:
+            if heard:
+                self.suppressed(muting.reason)
+            if muting.reason == "inhibition":
+                piles.muted.append(alert)
+            return
+        plan = self._desk.policy.plan_for(self._means.service(alert), verdict)
+        command = self._means.report(alert, verdict, plan, now)
+        (piles.reports if verdict.quiet_for is None else piles.rarely).append((alert, command))
 
     def _verdict(self, alert: Alert, now: datetime) -> Verdict | None:
         """Return what is to be said of an alert; nothing when the desk has heard it, or the rules do not say yet."""
@@ -119,20 +141,30 @@ class AlertReports:
         *came, rest = await self._desk.take_alerts(told, [self._held[one] for one in sorted(others)])
         if rest is None:
             self._held.written(others)
+        troubles = [one for one in (*came, rest) if isinstance(one, StoreUnavailable)]
+        left = []
         for (alert, command), outcome in zip(reports, came, strict=True):
             if isinstance(outcome, Incident):
                 self._held.written((alert.fingerprint,))
                 self._said(alert.fingerprint, command.verdict.level)
-            elif isinstance(outcome, Refused):
-                log.warning("alert refused", alert=alert.fingerprint, why=str(outcome))
+            elif outcome is not None and not isinstance(outcome, StoreUnavailable):
+                self._not_taken(alert, outcome)
+                left.append(alert.fingerprint)
         self._tell(reports, came)
-        troubles = [one for one in (*came, rest) if isinstance(one, StoreUnavailable)]
-        bug = next((one for one in came if isinstance(one, BaseException) and not isinstance(one, EXPECTED)), None)
-        if bug is not None:
-            raise bug
         if troubles:
             log.warning("alerts not written; again soon", why=str(troubles[0]))
-        return troubles[0] if troubles else None
+        trouble = await tried(self._write(self._held.unstored.intersection(left)))
+        return troubles[0] if troubles else trouble
+
+    def _not_taken(self, alert: Alert, why: BaseException) -> None:
+        """Say that the desk does not take an alert, or has a bug; it is told again soon."""
+        if isinstance(why, Refused):
+            log.warning("alert refused", alert=alert.fingerprint, why=str(why))
+        elif isinstance(why, Exception):
+            log.error("bug in what an alert brings; told again soon", alert=alert.fingerprint, exc_info=why)
+            self._means.bug()
+        else:
+            raise why
 
     def _tell(self, reports: Sequence[Reported], came: Sequence[object]) -> None:
         """Log what was reported: a line for each, or one for many."""
@@ -144,12 +176,23 @@ class AlertReports:
         for command, one in taken:
             log.info("alert reported", incident=one.number, signal=command.signal.key, rule=command.verdict.rule)
 
-    async def _report_one(self, alert: Alert, command: c.Report) -> None:
+    async def _report_rarely(self, alert: Alert, command: c.Report) -> StoreUnavailable | None:
+        """Tell the desk of an alert by itself; return what went wrong."""
+        trouble = None
         if not self._held[alert.fingerprint].reported:
-            await self._write((alert.fingerprint,))
-        state = await self._desk.report(command.signal, command.verdict, plan=command.plan)
-        self._said(alert.fingerprint, command.verdict.level)
-        self._tell([(alert, command)], [state])
+            trouble = await tried(self._write((alert.fingerprint,)))
+        if trouble is None:
+            report = self._desk.report(command.signal, command.verdict, plan=command.plan)
+            (came,) = await asyncio.gather(report, return_exceptions=True)
+            if isinstance(came, StoreUnavailable):
+                log.warning("alerts not written; again soon", why=str(came))
+                return came
+            if isinstance(came, BaseException):
+                self._not_taken(alert, came)
+            else:
+                self._said(alert.fingerprint, command.verdict.level)
+                self._tell([(alert, command)], [came])
+        return trouble
 
     def _said(self, fingerprint: str, level: int) -> None:
         """Note that the desk has heard of an alert, at a level."""
@@ -157,7 +200,8 @@ class AlertReports:
         held = self._held.get(fingerprint)
         if held is None:
             return
-        self._said_at[fingerprint] = level
+        if self._asked == self._forgot:
+            self._said_at[fingerprint] = level
         if not held.reported:
             self._held[fingerprint] = replace(held, reported=True)
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
+from itertools import chain, islice
 
 import structlog
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from sentinel.engine.alert_meaning import AlertMeanings, AlertSettings, Muting, 
 from sentinel.engine.alert_reports import AlertReports, tried
 from sentinel.engine.clock import Clock
 from sentinel.engine.desk import Desk
-from sentinel.engine.held_alerts import HeldAlerts
+from sentinel.engine.held_alerts import LOOK_AGAIN_AFTER, HeldAlerts
 from sentinel.engine.judge import Judge
 from sentinel.store.base import Store, StoreUnavailable
 
@@ -33,6 +34,7 @@ QUEUE_MAX = 1_000
 LOOK_EVERY_S = 10.0
 UNSAID_EVERY_S = 5.0
 FLUSH_EVERY_S = 15.0
+HEARD_TOGETHER_MAX = 500  # Then others have their turn.
 JUDGED_FIRST_MAX = 8  # Alerts of one request that are judged before it is answered.
 JUDGED_TOGETHER_MAX = 64
 LULL_S = 0.02  # What waits to be judged waits for requests that follow each other without a pause,
@@ -57,8 +59,11 @@ class Alerts:
         self.progressed_at = clock.monotonic()
         self._held = HeldAlerts()
         self._reports = AlertReports(desk, self._means, self._held, self._write)
-        self._unjudged: dict[str, bool] = {}  # On disk and not judged yet; true for those that were just heard.
+        self._unjudged: dict[str, None] = {}  # Answered and not judged yet, the oldest first.
+        self._refused: dict[str, None] = {}  # And judged, when the store refused it: once more soon.
+        self._again: dict[str, None] = {}  # Of which nothing could be said before; their turn comes after that.
         self._judged_at = clock.monotonic()
+        self._coming = 0  # New alerts of requests that wait.
         self._jobs: asyncio.Queue[tuple[Sequence[Alert], asyncio.Future[None]]] = asyncio.Queue(QUEUE_MAX)
         self._busy = False
         self._flushed_at = self._retried_at = clock.monotonic()
@@ -83,7 +88,7 @@ class Alerts:
         self._reports.forget()
 
     async def load(self) -> None:
-        """Read what fired when the daemon ended. It has a while to be said again.
+        """Read what fired when the daemon ended. It has a while to be said again; what nobody heard of is judged.
 
         Raises:
             StoreUnavailable: the store cannot be read.
@@ -92,7 +97,11 @@ class Alerts:
         soonest = self._clock.now() + HEARD_AGAIN_WITHIN
         for alert in found:
             kept = alert if alert.ends_at >= soonest else replace(alert, ends_at=soonest, timeout=True)
-            self._hold(replace(kept, reported=kept.reported or self._desk.stands(kept.key)))
+            kept = replace(kept, reported=kept.reported or self._desk.stands(kept.key))
+            self._held.hold(kept)
+            self._means.stands(kept)
+            if not kept.reported:
+                self._unjudged[kept.fingerprint] = None
 
     async def take(self, alerts: Sequence[Alert]) -> None:
         """Take alerts as they were said; return when they are on disk, and of a few what follows from them too.
@@ -101,16 +110,19 @@ class Alerts:
             TooMany: Sentinel holds no more; none of them is taken.
             StoreUnavailable: it is not on disk.
         """
-        if len(self._held) + len(alerts) > ALERTS_MAX:  # Nearly: what is held already does not count twice.
-            new = {one.fingerprint for one in alerts} - self._held.keys()
-            if len(self._held) + len(new) > ALERTS_MAX:
-                raise TooMany(f"{ALERTS_MAX} alerts fire already.")
+        new = sum(one.fingerprint not in self._held for one in alerts)
+        if len(self._held) + self._coming + new > ALERTS_MAX:
+            raise TooMany(f"{ALERTS_MAX} alerts fire already.")
         alerts = self._news(alerts)
         if not alerts:
             return
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        await self._jobs.put((alerts, answer))
-        await answer
+        self._coming += new
+        try:
+            await self._jobs.put((alerts, answer))
+            await answer
+        finally:
+            self._coming -= new
 
     def wake(self) -> None:
         """Look again at what is muted: a silence has ended, or the configuration is another one."""
@@ -131,8 +143,8 @@ class Alerts:
             try:
                 trouble = await self._handle([alerts for alerts, _ in jobs])
                 _answer(answers, trouble)
-                if self._unjudged and (not jobs or self._clock.monotonic() - self._judged_at >= JUDGED_EVERY_S):
-                    await self._judge_some(list(self._unjudged)[:JUDGED_TOGETHER_MAX])
+                if not jobs or self._clock.monotonic() - self._judged_at >= JUDGED_EVERY_S:
+                    await self._judge_next()
             finally:  # Whoever asked must not wait for ever.
                 self._busy = False
                 _answer(answers, StoreUnavailable("the alert was not taken"))
@@ -208,7 +220,7 @@ class Alerts:
         wait_s = UNSAID_EVERY_S if self._held.unsaid else LOOK_EVERY_S
         if (end := self._held.next_end()) is not None:
             wait_s = min(wait_s, (end - self._clock.now()).total_seconds())
-        if self._unjudged:
+        if self._unjudged or self._again:
             wait_s = min(wait_s, LULL_S)
         return max(0.0, wait_s)
 
@@ -216,25 +228,35 @@ class Alerts:
         """Take alerts in order, write them, and say of a few what is to be said; return what went wrong."""
         now = self._clock.now()
         touched = dict.fromkeys((*self._held.over(now), *self._tried_again()), False)
-        urgent: set[str] = self._flushed()
+        urgent = self._flushed()
+        begun: set[str] = set()
         many: set[str] = set()
         for heard in requests:
-            urgent.update(alert.fingerprint for alert in heard if self._hear(alert, now))
+            for number, alert in enumerate(heard, 1):
+                self._hear(alert, now)
+                if number % HEARD_TOGETHER_MAX == 0:
+                    await asyncio.sleep(0)
             touched |= dict.fromkeys((alert.fingerprint for alert in heard), True)
+            begun.update(alert.fingerprint for alert in heard if not alert.resolved(now))
             if len(heard) > JUDGED_FIRST_MAX:
                 many.update(alert.fingerprint for alert in heard)
+        urgent |= self._held.unstored & touched.keys()
         alerts = [self._held[one] for one in touched if one in self._held]
         over = [alert for alert in alerts if alert.resolved(now)]
         firing = {alert.fingerprint: touched[alert.fingerprint] for alert in alerts if not alert.resolved(now)}
-        trouble = await self._put_off({one: firing[one] for one in firing if one in many}, urgent)
-        if many and trouble is None:
+        later = [one for one in firing if one in many]
+        trouble = await self._put_off(later, urgent)
+        if later and trouble is None:
             urgent.clear()
             firing = {one: heard for one, heard in firing.items() if one not in many}
         if firing or urgent:
             said = [(self._held[one], heard) for one, heard in firing.items()]
             trouble = await self._reports.say(said, urgent, now) or trouble
         # One that is over before it was judged was there all the same.
-        await self._judge_some([alert.fingerprint for alert in over if self._unjudged.get(alert.fingerprint)])
+        unsaid = (one.fingerprint for one in over if not one.reported)
+        missed = iter([one for one in unsaid if one in begun or self._waits(one)])
+        while some := dict.fromkeys(islice(missed, JUDGED_TOGETHER_MAX), True):
+            trouble = await self._judge_some(some) or trouble
         return await self._end(over, now) or trouble
 
     def _tried_again(self) -> Iterable[str]:
@@ -243,9 +265,12 @@ class Alerts:
         if now_s - self._retried_at < UNSAID_EVERY_S:
             return ()
         self._retried_at = now_s
+        self._unjudged |= self._refused
+        self._refused.clear()
+        waiting = [one for one in self._held.unsaid if one not in self._unjudged and one not in self._again]
         if len(self._held.unsaid) <= JUDGED_TOGETHER_MAX:
-            return [one for one in self._held.unsaid if one not in self._unjudged]
-        self._unjudged = dict.fromkeys(self._held.unsaid, False) | self._unjudged
+            return waiting
+        self._again |= dict.fromkeys(waiting)
         return ()
 
     def _flushed(self) -> set[str]:
@@ -255,7 +280,7 @@ class Alerts:
         self._flushed_at = self._clock.monotonic()
         return set(self._held.unwritten)
 
-    async def _put_off(self, many: dict[str, bool], urgent: set[str]) -> StoreUnavailable | None:
+    async def _put_off(self, many: Sequence[str], urgent: set[str]) -> StoreUnavailable | None:
         """Write alerts of large requests, which are judged next; return why they cannot be.
 
         With a sick disk they are judged at once: the desk lets pages leave all the same.
@@ -264,57 +289,87 @@ class Alerts:
             return None
         trouble = await tried(self._write(urgent & self._held.keys()))
         if trouble is None:
-            for fingerprint, heard in many.items():
-                self._unjudged[fingerprint] = heard or self._unjudged.get(fingerprint, False)
+            self._unjudged |= dict.fromkeys(many)
         return trouble
 
-    async def _judge_some(self, fingerprints: Sequence[str]) -> None:
-        """Say of alerts that are on disk what is to be said; what fails now is tried again in a while."""
-        judged = [(one, self._unjudged.pop(one)) for one in fingerprints]
-        alerts = [(self._held[one], heard) for one, heard in judged if one in self._held]
-        if alerts:
-            await self._reports.say(alerts, set(), self._clock.now())
-        self._judged_at = self._clock.monotonic()
+    async def _judge_next(self) -> None:
+        """Judge some of what waits for it: what was just heard goes before what is tried again."""
+        waiting = chain(self._unjudged, (one for one in self._again if one not in self._unjudged))
+        await self._judge_some({one: one in self._unjudged for one in islice(waiting, JUDGED_TOGETHER_MAX)})
 
-    def _hear(self, alert: Alert, now: datetime) -> bool:
-        """Take one alert as it was said; tell whether it must be written before the answer."""
+    async def _judge_some(self, waiting: Mapping[str, bool]) -> StoreUnavailable | None:
+        """Say of alerts what is to be said, and whether each was just heard; return what went wrong.
+
+        What could not be written then was answered all the same: it is judged again, also when it is over meanwhile.
+        """
+        for one in waiting:
+            for line in (self._unjudged, self._refused, self._again):
+                line.pop(one, None)
+        alerts = [(self._held[one], heard) for one, heard in waiting.items() if one in self._held]
+        if not alerts:
+            return None
+        trouble = await self._reports.say(alerts, set(), self._clock.now())
+        self._judged_at = self._clock.monotonic()
+        if trouble is not None:
+            left = (one.fingerprint for one, heard in alerts if heard)
+            self._refused |= dict.fromkeys(one for one in left if one in self._held.unsaid)
+        return trouble
+
+    def _waits(self, fingerprint: str) -> bool:
+        """Tell whether an alert was answered and is not judged yet."""
+        return fingerprint in self._unjudged or fingerprint in self._refused
+
+    def _hear(self, alert: Alert, now: datetime) -> None:
+        """Take one alert as it was said."""
         known = self._held.get(alert.fingerprint)
         if alert.resolved(now) and (known is None or alert.ends_at < known.starts_at):
-            return False  # It is over already, or this is about an earlier time: tools say so again for a while.
+            return  # It is over already, or this is about an earlier time: tools say so again for a while.
         if known is not None and not alert.resolved(now) and known.reported:
             self.suppressed("duplicate")
         self._reports.forget(alert.fingerprint)
         told = merged(known, alert, now) if known is not None else alert
+        begins = known is None or known.resolved(now)
         if known is not None and not told.resolved(now) and later_only(known, told):
             self._held.move(known, told)
-            return False
-        self._hold(told)
+            return
+        if known is not None and told.resolved(now) and not (begins or told.reported):
+            # It is judged yet, by what it was: not every tool says that again.
+            told = replace(told, labels=known.labels, annotations=known.annotations, source_url=known.source_url)
+        self._held.hold(told)
         self._held.unwritten.add(alert.fingerprint)
-        return known is None or known.resolved(now) or known.starts_at != told.starts_at
-
-    def _hold(self, alert: Alert) -> None:
-        if self._held.hold(alert):
-            self._means.stands(alert)
+        if begins:
+            self._means.stands(told)
+        if known is None or begins or known.starts_at != told.starts_at:
+            self._held.unstored.add(alert.fingerprint)  # It must be on disk before the answer.
 
     async def _end(self, over: Sequence[Alert], now: datetime) -> StoreUnavailable | None:
         """Tell the desk of what is over, and let go of it; return what went wrong."""
         if not over:
             return None
+        for alert in over:
+            if self._held[alert.fingerprint].reported:
+                self._unjudged.pop(alert.fingerprint, None)
+                self._refused.pop(alert.fingerprint, None)
         standing = [alert for alert in over if self._desk.stands(alert.key)]
         recovering = (tried(self._desk.recover(alert.key, self._means.over(alert))) for alert in standing)
-        troubles = await asyncio.gather(*recovering)
-        gone = []
-        for alert in over:
-            if self._desk.stands(alert.key):  # Again, as soon as the store takes it.
-                self._held.look_at(alert.fingerprint, now + timedelta(seconds=UNSAID_EVERY_S))
-                continue
-            gone.append(alert.fingerprint)
-            self._held.drop(alert)
-            self._reports.forget(alert.fingerprint)
-            self._unjudged.pop(alert.fingerprint, None)
+        troubles = await asyncio.gather(*recovering, return_exceptions=True)
+        gone = [one for one in over if not (self._desk.stands(one.key) or self._waits(one.fingerprint))]
+        for alert in gone:
             self._means.ends(alert.key)
-        trouble = next((one for one in troubles if one is not None), None)
-        return await tried(self._write((), gone)) or trouble
+        trouble = await tried(self._write((), [alert.fingerprint for alert in gone]))
+        if trouble is None:  # Else once more, as soon as the store takes it.
+            for alert in gone:
+                self._held.drop(alert)
+                self._reports.forget(alert.fingerprint)
+                self._again.pop(alert.fingerprint, None)
+        for alert in over:
+            if alert.fingerprint in self._held:
+                self._held.look_at(alert.fingerprint, now + LOOK_AGAIN_AFTER)
+        for one in troubles:
+            if isinstance(one, BaseException) and not isinstance(one, StoreUnavailable):
+                raise one
+            trouble = trouble or one
+        return trouble
 
     async def _write(self, fingerprints: Iterable[str], gone: Sequence[str] = ()) -> None:
         alerts = [self._held[one] for one in sorted(fingerprints)]

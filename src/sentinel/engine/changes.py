@@ -261,6 +261,13 @@ class Changes:
         """
         await self._desk.order(incident, LinkChange(change="", by=by))
 
+        def decide(change: Change) -> Sequence[Fact]:
+            known = incident in change.incidents
+            return [f.IncidentUnlinked(at=self._clock.now(), incident=incident, by=by)] if known else []
+
+        for change in [one for one in self.all() if incident in one.incidents]:
+            await self.write(change.number, decide)
+
     async def write(self, number: str, decide: Decide) -> Change:
         """Write what follows for one change, with the messages it owes, in one transaction.
 

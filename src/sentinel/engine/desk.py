@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -50,8 +51,8 @@ class Desk(Lookup):
     """The one writer of incidents.
 
     ``written`` is called with the states and events of each transaction once it is on disk; ``unwritten`` with
-    what was owed when the store could not take it, so that pages leave all the same. ``known`` says what is known of a
-    fault that comes again (rule LIF-8).
+    what was owed when the store could not take it, so that pages leave all the same. ``express`` goes around the
+    writing of each transaction. ``known`` says what is known of a fault that comes again (rule LIF-8).
     """
 
     def __init__(self, store: Store, writer: Executor, clock: Clock, policy: Policy, envelope: Envelope) -> None:
@@ -62,6 +63,7 @@ class Desk(Lookup):
         self.policy = policy
         self.written: Callable[[Sequence[tuple[Incident, Event]], Sequence[Settlement]], None] = lambda *_: None
         self.unwritten: Callable[[Sequence[tuple[Incident, OutboxRow]]], None] = lambda _: None
+        self.express: Callable[[Draft], AbstractContextManager[None]] = lambda _: nullcontext()
         self.silenced: Callable[[Silence], None] = lambda _: None
         self.known: Callable[[str], KnownError | None] = lambda _dedup: None
         self._busy_since: float | None = None
@@ -146,8 +148,9 @@ class Desk(Lookup):
 
     def _alert_job(self, alert: Alert, command: c.Report) -> Callable[[Draft], Any]:
         def job(draft: Draft) -> Incident:
-            draft.alerts.append(alert)
-            return self._reported(draft, command)
+            state = self._reported(draft, command)
+            draft.alerts.append(alert)  # Not before: what is refused was not reported.
+            return state
 
         return job
 
@@ -372,7 +375,8 @@ class Desk(Lookup):
 
     async def _commit(self, draft: Draft) -> None:
         if not draft.empty:
-            await asyncio.get_running_loop().run_in_executor(self._writer, self._store.commit, draft.write())
+            with self.express(draft):
+                await asyncio.get_running_loop().run_in_executor(self._writer, self._store.commit, draft.write())
             self._refused = None
         self._take_in(draft)
 

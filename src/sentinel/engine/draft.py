@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -52,6 +52,7 @@ class Draft:
         self.happened: list[tuple[Incident, Event]] = []
         self.settlements: list[Settlement] = []
         self._outbox: dict[str, OutboxRow] = {}
+        self._marked: frozenset[str] = frozenset()
         self._withdrawn: list[str] = []
 
     def open(self, command: c.Report, now: datetime) -> Incident:
@@ -130,11 +131,24 @@ class Draft:
             events=events,
             incidents=list(self.states.values()),
             wake_at={number: incident.wake_at(state) for number, state in self.states.items()},
-            outbox=list(self._outbox.values()),
+            outbox=[_marked(row) if row.id in self._marked else row for row in self._outbox.values()],
             withdrawn=self._withdrawn,
             settlements=self.settlements,
             alerts=self.alerts,
         )
+
+    def messages(self) -> list[OutboxRow]:
+        """Return the messages that it owes and has not withdrawn again."""
+        return [row for row in self._outbox.values() if row.kind == "message" and row.id not in self._withdrawn]
+
+    def mark(self, messages: Iterable[str]) -> None:
+        """Have messages written as being sent, for they leave as soon as they are written."""
+        self._marked = frozenset(messages)
+
+    @property
+    def owes_more(self) -> bool:
+        """Tell whether it owes anything but what leaves at once."""
+        return len(self._outbox) > len(self._marked)
 
     @property
     def empty(self) -> bool:
@@ -144,3 +158,7 @@ class Draft:
     def rows(self) -> list[tuple[Incident, OutboxRow]]:
         """Return what the draft owes and for which incident, for the case that it cannot be written."""
         return [(self.states[row.incident], row) for row in self._outbox.values()]
+
+
+def _marked(row: OutboxRow) -> OutboxRow:
+    return msgspec.structs.replace(row, state="sending", tries=row.tries + 1)

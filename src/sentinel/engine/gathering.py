@@ -87,6 +87,10 @@ class Post(Protocol):
         """Return what is to be written down of a message that did not arrive."""
         ...
 
+    def under_way(self, message: str) -> bool:
+        """Tell whether a message is on its way by itself."""
+        ...
+
     async def write_down(self, row: OutboxRow, command: c.Command | None, settlement: Settlement) -> None:
         """Write what came of a try, however long the store takes."""
         ...
@@ -161,7 +165,7 @@ class Gathering:
             self._storms.ended_digest(lane, accepted_at)
 
     async def _send(self, lane: Lane, digests: Digests, post: Post) -> _Sent:
-        owed = await self._begun(await self._gathered(lane, digests))
+        owed = await self._begun(await self._gathered(lane, digests, post))
         rows = [one.row for one in owed]
         if not rows:
             return _Sent(None, iter(()))
@@ -180,12 +184,12 @@ class Gathering:
         log.info("digest accepted", channel=lane[1], messages=len(rows))
         return _Sent(now, ((row, post.accepted(row, now, reference, len(rows))) for row in rows))
 
-    async def _gathered(self, lane: Lane, digests: Digests) -> list[_Owed]:
+    async def _gathered(self, lane: Lane, digests: Digests, post: Post) -> list[_Owed]:
         bodies = 0
 
         def read(row: OutboxRow) -> _Owed | None:
             nonlocal bodies
-            if digests.alone(row):
+            if digests.alone(row) or post.under_way(row.id):
                 return None
             bodies += 1  # One that is gathered all by itself is sent as it is.
             return _Owed(row if bodies == 1 else replace(row, body=b""), digests.entry(row))

@@ -16,6 +16,7 @@ from sentinel.engine.scheduler import Key
 from sentinel.probes.plan import ProbePlan, shown
 from sentinel.rules import Track
 
+SLACK_S: Final = 60.0
 ROWS_AT_ONCE: Final = 500  # At most about a millisecond, whatever is asked of them.
 State = Literal["ok", "failing", "pending", "muted", "paused", "unknown"]
 
@@ -135,14 +136,14 @@ class Live:
         """Return the unix time of each target's last run."""
         return {key: row.last.at.timestamp() for key, row in self._rows.items() if row.last is not None}
 
-    async def find_stale(self, now: datetime, slack_s: float = 60.0) -> list[Row]:
+    async def find_stale(self, now: datetime, slack_s: float = SLACK_S) -> list[Row]:
         """Return targets whose last run is longer ago than their interval, their time limits and some slack.
 
         Others have their turns in between.
         """
         found: list[Row] = []
         for rows in self.slices():
-            found += [row for row in rows if _is_stale(row, now, slack_s)]
+            found += [row for row in rows if is_stale(row, now, slack_s)]
             await asyncio.sleep(0)
         return found
 
@@ -158,7 +159,8 @@ def counted(rows: Iterable[Row]) -> Counter[tuple[str, str]]:
     return Counter((kind, "pending" if state == "unknown" else state) for kind, state in states)
 
 
-def _is_stale(row: Row, now: datetime, slack_s: float) -> bool:
+def is_stale(row: Row, now: datetime, slack_s: float = SLACK_S) -> bool:
+    """Tell whether a target's last run is longer ago than its interval, its time limits and some slack."""
     if row.plan.paused:
         return False
     return row.last is None or (now - row.last.at).total_seconds() > row.plan.worst_case_s() + slack_s

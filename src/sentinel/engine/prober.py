@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 import structlog
 from msgspec.structs import replace as changed
@@ -23,6 +24,8 @@ from sentinel.probes.net import Resolver, TargetPolicy
 from sentinel.probes.plan import ProbePlan
 
 log = structlog.get_logger(__name__)
+
+OVERRUN_S: Final = 0.2  # A time limit that ends an attempt so much too late says that this process stood still.
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ class Prober:
             verdict, reason, detail = "error", "error", f"Sentinel itself failed: {type(error).__name__}"
         duration_s = time.perf_counter() - begin
         if not ours and (verdict != "success" or around.lagging(duration_s)):
-            ours = self._trouble(duration_s)
+            late = verdict == "timeout" and duration_s > plan.timeout_s + OVERRUN_S
+            ours = doubt.LAG if late else self._trouble(duration_s)
         result = Result(
             probe=plan.name,
             target=target,

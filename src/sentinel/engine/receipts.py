@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -22,8 +23,9 @@ WRITE_MAX_S: Final = 15.0  # and then less often.
 class Receipts:
     """Hands receipts to the desk; where much is sent, those of a moment together, so that one commit holds them."""
 
-    def __init__(self, desk: Desk, together: Together) -> None:
+    def __init__(self, desk: Desk, together: Together, bug: Callable[[str], None]) -> None:
         self._desk = desk
+        self._bug = bug
         self._together = together
 
     async def write_down(self, row: OutboxRow, command: c.Command | None, settlement: Settlement) -> None:
@@ -48,4 +50,10 @@ class Receipts:
             await self._desk.order(row.incident, command, settlement)
         except Refused as refusal:  # The incident is gone; the row must still come to rest.
             log.warning("receipt refused", message=row.id, why=str(refusal))
+            await self._desk.settle(settlement)
+        except StoreUnavailable:
+            raise
+        except Exception:  # The task's edge: a bug in what a receipt means must not leave the row as being sent.
+            log.exception("bug in a receipt", message=row.id)
+            self._bug("receipt")
             await self._desk.settle(settlement)

@@ -18,7 +18,6 @@ from sentinel.engine.clock import Clock
 from sentinel.engine.outbox import Lane
 from sentinel.store.base import OutboxRow
 
-MARKED: Final = 4  # Times as many messages are marked as being sent as are sent at once: they are written together.
 KEPT_FOR_S: Final = 1.0  # Rows that were read and not started yet are read again after that.
 CROWD: Final = 8  # With so many under way there is much to do, and things may wait for each other.
 LOOK_AGAIN_S: Final = 0.02  # In a crowd the outbox is not looked at more often.

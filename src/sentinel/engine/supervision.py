@@ -28,6 +28,13 @@ async def keep(name: str, run: Callable[[], Awaitable[None]], bug: Callable[[str
         except Exception:
             log.exception("loop failed; starting it again", loop=name)
             bug(name)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # What the loop waited for was cancelled, and not the loop: it must not end without a word.
+            log.exception("loop cut off by something that it waited for; starting it again", loop=name)
+            bug(name)
         await asyncio.sleep(RESTART_AFTER_S)
 
 

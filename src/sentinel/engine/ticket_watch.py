@@ -139,8 +139,8 @@ class TicketWatch:
                 wait_s = min((turn.due_at for turn in self._turns.values()), default=math.inf) - self._clock.monotonic()
                 await woken(self._wake, min(LOOK_EVERY_S, max(LOOK_MIN_S, wait_s)))
         finally:
-            for task in self._visits.values():
-                task.cancel()
+            while self._visits:  # Whoever is begun again begins anew.
+                self._visits.popitem()[1].cancel()
 
     def _begin_due(self) -> None:
         """Visit who is due, each by itself: a back-end that is slow holds no other up."""
@@ -162,6 +162,8 @@ class TicketWatch:
             async with asyncio.timeout(TRY_LIMIT_S):
                 if one.follow:
                     await self.look(name)
+                else:
+                    self._forget(name, self._open(name))
             turn.failures = 0
             outcome = "ok"
         except Undelivered as failure:
@@ -188,8 +190,7 @@ class TicketWatch:
             Undelivered: it does not tell.
             StoreUnavailable: what was done there cannot be written down here.
         """
-        turn = self._turns[name]
-        open_ones = {ref: state for state in self._desk.open() if (ref := reference_of(state, name))}
+        turn, open_ones = self._turns[name], self._open(name)
         self._forget(name, open_ones)
         asked, turn.asked = turn.asked & open_ones.keys(), set()
         chosen = self._batch(turn, sorted(open_ones), asked)
@@ -223,7 +224,7 @@ class TicketWatch:
         await self._take_all(name, news.changes)
 
     async def _take_all(self, name: str, changes: Iterable[TicketChange]) -> None:
-        known = {ref: state for state in self._desk.open() if (ref := reference_of(state, name))}
+        known = self._open(name)
         for change in changes:
             state = known.get(change.reference)
             if state is not None:
@@ -307,6 +308,10 @@ class TicketWatch:
         """Return what a back-end calls a person; empty when nobody has said so."""
         return self._followed[name].people.get(person, "")
 
+    def _open(self, name: str) -> dict[str, Incident]:
+        """Return the unfinished incidents that have a ticket in a back-end, by what it calls them."""
+        return {ref: state for state in self._desk.open() if (ref := reference_of(state, name))}
+
     def _fresh(self, state: Incident) -> Incident:
         return next((one for one in self._desk.open() if one.number == state.number), state)
 
@@ -318,9 +323,10 @@ class TicketWatch:
         for key in [key for key in self._markers if key[0] == name and key[1] not in open_ones]:
             del self._markers[key]
         numbers = {state.number for state in open_ones.values()}
-        for key in [key for key in self._puts if key[0] == name and key[1] not in numbers]:
+        known = self._puts.keys() | self._locks.keys()
+        for key in [key for key in known if key[0] == name and key[1] not in numbers]:
             if not self._lock(key).locked():
-                del self._puts[key]
+                self._puts.pop(key, None)
                 del self._locks[key]
 
     @staticmethod

@@ -43,6 +43,10 @@ class Composer(Protocol):
         ...
 
 
+async def hear_nothing(_row: OutboxRow) -> None:
+    """Let pass that a carrier knows nobody at the address of a message."""
+
+
 def pause_after(tries: int) -> timedelta:
     """Return how long to wait after so many tries before the next."""
     return BACKOFF[min(tries, len(BACKOFF) - 1)]

@@ -30,6 +30,7 @@ class Unrecorded:
     def __init__(self, carry: Callable[[OutboxRow], Awaitable[str]]) -> None:
         self._carry = carry
         self._known: dict[Key, asyncio.Task[None]] = {}
+        self._of_fault: dict[str, set[Key]] = {}  # Each event of any incident asks for those of one fault.
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = asyncio.Semaphore(AT_ONCE_MAX)
 
@@ -40,9 +41,10 @@ class Unrecorded:
             if row.kind != "message" or row.urgency < LEVEL_CRITICAL or key in self._known:
                 continue
             while len(self._known) >= KNOWN_MAX:
-                self._known.pop(next(iter(self._known)))
+                self._drop(next(iter(self._known)))
             task = asyncio.get_running_loop().create_task(self._send(key, row))
             self._known[key] = task
+            self._of_fault.setdefault(state.dedup, set()).add(key)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -53,14 +55,21 @@ class Unrecorded:
         except Undelivered as failure:
             log.error("page neither recorded nor sent", message=row.id, why=failure.why)
             if self._known.get(key) is asyncio.current_task():
-                del self._known[key]  # The next report of the same fault tries again.
+                self._drop(key)  # The next report of the same fault tries again.
         else:
             log.warning("page sent unrecorded", message=row.id, channel=row.channel)
 
     def forget(self, dedup: str) -> None:
         """Forget what was sent of a fault: from now on the outbox knows."""
-        for key in [key for key in self._known if key[0] == dedup]:
+        for key in self._of_fault.pop(dedup, ()):
             del self._known[key]
+
+    def _drop(self, key: Key) -> None:
+        del self._known[key]
+        same = self._of_fault[key[0]]
+        same.discard(key)
+        if not same:
+            del self._of_fault[key[0]]
 
     def under_way(self) -> list[asyncio.Task[None]]:
         """Return what is being sent."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
-from typing import Any, Final
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
@@ -23,10 +24,12 @@ from sentinel.web.context import CONTEXT, AlertDoor, Context
 from sentinel.web.guard import Handler
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
+T = TypeVar("T")
+
 RECEIVER: Final = "sentinel"
 SOURCE: Final = "alertmanager"
 READ_AT_ONCE_BYTES: Final = 64 * 1024  # More is read beside the loop.
-LOOKED_AT_TOGETHER: Final = 500
+LOOKED_AT_S: Final = 0.01  # A hundred thousand must not hold up a page, nor must thousands of silences.
 # The path of each resource, and what it answers to.
 METHODS: Final[dict[str, str]] = {
     "status": "GET",
@@ -105,22 +108,21 @@ async def keep(context: Context, source: str, taken: list[Alert], wrong: int) ->
 
 async def get_alerts(request: web.Request) -> web.Response:
     """List what fires, by fingerprint."""
-    return json([shown(alert, muting) for alert, muting in await found(request)])
+    return json([shown(alert, muting) async for alert, muting in in_turns(await found(request))])
 
 
 async def get_groups(request: web.Request) -> web.Response:
     """List what fires, by the labels that make one incident of failures."""
     group_by = door(request).group_by
     groups: dict[tuple[tuple[str, str], ...], list[dict[str, Any]]] = {}
-    for alert, muting in await found(request):
+    async for alert, muting in in_turns(await found(request)):
         labels = tuple((name, alert.labels[name]) for name in group_by if name in alert.labels)
         groups.setdefault(labels, []).append(shown(alert, muting))
-    return json(
-        [
-            {"labels": dict(labels), "routeLabels": {}, "receiver": {"name": RECEIVER}, "alerts": inside}
-            for labels, inside in sorted(groups.items())
-        ]
-    )
+    listed = [
+        {"labels": dict(labels), "routeLabels": {}, "receiver": {"name": RECEIVER}, "alerts": inside}
+        for labels, inside in sorted(groups.items())
+    ]
+    return json(listed)
 
 
 async def get_receivers(_request: web.Request) -> web.Response:
@@ -206,13 +208,21 @@ async def found(request: web.Request) -> list[tuple[Alert, Muting]]:
     if not _receiver_asked(request):
         return []
     held = alerts_of(request.app[CONTEXT])
-    chosen = []
-    for number, alert in enumerate(held.firing()):
-        if number % LOOKED_AT_TOGETHER == 0:
-            await asyncio.sleep(0)  # A hundred thousand must not hold up a page.
-        if matchers.hold(wanted, alert.labels) and _asked(request, muting := held.muting(alert)):
-            chosen.append((alert, muting))
-    return chosen
+    return [
+        (alert, muting)
+        async for alert in in_turns(held.firing())
+        if matchers.hold(wanted, alert.labels) and _asked(request, muting := held.muting(alert))
+    ]
+
+
+async def in_turns(many: Iterable[T]) -> AsyncIterator[T]:
+    """Yield many, and let others have their turn in between."""
+    until = time.perf_counter() + LOOKED_AT_S
+    for one in many:
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + LOOKED_AT_S
+        yield one
 
 
 def _receiver_asked(request: web.Request) -> bool:

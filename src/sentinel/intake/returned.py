@@ -11,13 +11,17 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Final
 
+import structlog
+
 from sentinel.channels.mail_message import local_part
 from sentinel.core.model import Directory, Page
 from sentinel.core.sending import DIGEST, digest_id
 from sentinel.engine.clock import Clock
 from sentinel.intake.receipts import KNOWN_FOR, Receipts
 from sentinel.messages.links import Links
-from sentinel.store.base import OutboxRow, Sought, Store
+from sentinel.store.base import OutboxRow, Sought, Store, StoreUnavailable
+
+log = structlog.get_logger(__name__)
 
 NEWS_KEY: Final = "status/"  # How the id of a mail of a status page begins; it ends in its subscriber.
 NEWS: Final = local_part(NEWS_KEY) + "."
@@ -55,6 +59,15 @@ class Returned:
             if row is not None:
                 await self._receipts.lost(row, why)
         return True
+
+    async def refused(self, row: OutboxRow) -> None:
+        """Take the news that a relay knows nobody at the address of a mail: of news, that is as if it came back."""
+        if self.subscriber is None or not row.id.startswith(NEWS_KEY):
+            return
+        try:
+            await self.subscriber(row.id.rpartition("/")[2])
+        except StoreUnavailable as error:  # The next mail to them is refused as well.
+            log.warning("a refused subscriber is not counted", message=row.id, why=str(error))
 
     async def _alone(self, name: str) -> OutboxRow | None:
         """Return the message of no incident that goes by this name."""

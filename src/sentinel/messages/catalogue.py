@@ -51,11 +51,11 @@ class Voice:
         """Return what Sentinel itself gave as a reason, in the reader's language; what people wrote stays as it is."""
         return self.named("own", text) or text
 
-    def kind(self, kind: str, key: str, /, **values: object) -> str:
-        """Return a sentence about one kind of notice, empty when that kind has none."""
+    def kind(self, kind: str, key: str) -> str:
+        """Return what is said of one kind of notice, as it is or with blanks; empty when that kind has none."""
         catalogue = _read(self.language)
         own = catalogue["request"].get(kind) if self.category == "request" else None
-        return str((catalogue["kind"][kind] if own is None else own).get(key, "")).format(**values)
+        return str((catalogue["kind"][kind] if own is None else own).get(key, ""))
 
     def clock(self, moment: datetime) -> str:
         """Write the time of day."""

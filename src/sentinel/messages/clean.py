@@ -10,6 +10,9 @@ MARK: Final = "\ufffd"  # what stands where something dangerous was
 # Joiners belong to scripts and emoji; a soft hyphen only says where a word may break.
 HARMLESS_FORMATS: Final = frozenset("\u200c\u200d\u00ad")
 LINE_ENDS: Final = frozenset("\n\v\f\x85\u2028\u2029")
+# Blanks that French sets before a colon: no text is less plain for them, though Python calls them unprintable.
+NO_BREAK: Final = "\u00a0"
+NARROW_NO_BREAK: Final = "\u202f"
 
 
 def _harmless(character: str) -> str:
@@ -31,13 +34,18 @@ def clean(text: str, max_chars: int) -> str:
 
     Each is replaced by U+FFFD, so that a reader sees that something was there (threats T17 and T35).
     """
-    if len(text) <= max_chars and text.isprintable():  # Nearly all texts are plain, and a page has thousands of them.
+    # Nearly all texts are plain, and a page has thousands of them.
+    if len(text) <= max_chars and (text.isprintable() or _with_blanks(text).isprintable()):
         return text.strip()
     text = text[: 2 * max_chars]
     lines = text.split("\n")
     if not all(map(str.isprintable, lines)):
         lines = "".join(map(_harmless, text.replace("\r\n", "\n"))).split("\n")
     return shorten("\n".join(line.rstrip() for line in lines).strip(), max_chars)
+
+
+def _with_blanks(text: str) -> str:
+    return text.replace(NO_BREAK, " ").replace(NARROW_NO_BREAK, " ")
 
 
 def one_line(text: str, max_chars: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,17 +19,21 @@ from sentinel.messages.wording import NAME_MAX_CHARS, OF_ACTIONS, OF_CHANGES, TE
 BEGINNINGS: Final = frozenset(
     {"opened", "escalated", "called", "at_risk", "overdue", "unresolved"}
     | {"exhausted", "unanswered", "handover", "matrix", "receipt", "report", "silence", "test"}
+    | OF_CHANGES
 )
+# What a message is written out as: mails have their HTML, the others what is short. Each costs as much as the rest.
+Form = Literal["mail", "other"]
 
 
-def compose(notice: Notice, person: Person, *, to: str, site: str, html: bool = True) -> Message:
-    """Write a notice out for a person: subject, text, HTML and SMS in their language, times in their zone.
+def compose(notice: Notice, person: Person, *, to: str, site: str, form: Form | None = None) -> Message:
+    """Write a notice out for a person, in their language, times in their zone: in one form, or in all of them.
 
     ``to`` is the address the channel will use; ``site`` names the organisation in the mail's foot. The same notice
-    always gives the same message. ``html`` costs most, and only mails need it.
+    always gives the same message.
     """
     wording = Wording(notice, Voice(person.language, ZoneInfo(person.timezone), notice.category))
     site = one_line(site, NAME_MAX_CHARS)
+    mailed, short = form != "other", form != "mail"
     return Message(
         id=notice.id,
         to=to,
@@ -37,17 +41,17 @@ def compose(notice: Notice, person: Person, *, to: str, site: str, html: bool = 
         language=person.language,
         subject=mail.subject(wording),
         text=mail.text(wording, site),
-        html=mail.html(wording, site) if html else "",
-        sms=sms.write(wording),
+        html=mail.html(wording, site) if mailed else "",
+        sms=sms.write(wording) if short else "",
         thread=notice.incident or notice.id,
-        first_in_thread=notice.kind in BEGINNINGS | OF_CHANGES or _of_problem(notice),
+        first_in_thread=notice.kind in BEGINNINGS or _of_problem(notice),
         priority=notice.priority or "",
         at=notice.at,
-        facts=_facts(notice),
         attachments=tuple(Attached(one.name, one.content_type, one.content) for one in notice.attachments),
-        brief=brief.write(wording),
-        spoken=brief.spoken(wording),
-        links=_links(wording),
+        facts=_facts(notice) if short else {},
+        brief=brief.write(wording) if short else "",
+        spoken=brief.spoken(wording) if short else "",
+        links=_links(wording) if short else (),
         asking=wording.asking,
     )
 

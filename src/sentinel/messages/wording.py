@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -18,12 +21,6 @@ DETAIL_MAX_CHARS: Final = 500
 TEXT_MAX_CHARS: Final = 4000
 LINK_MAX_CHARS: Final = 2000
 TIMELINE_MAX_LINES: Final = 3
-
-# What a sentence may have blanks for.
-BLANKS: Final = (
-    *("by", "at", "age", "outage", "step", "level", "priority", "text", "when"),
-    *("whom", "clock", "percent", "count", "due", "day", "subject"),
-)
 
 # The kinds that ask somebody to act; all others only tell.
 ASKING: Final = frozenset(
@@ -65,25 +62,37 @@ def link(url: str) -> str:
     return url if parts.scheme in {"http", "https"} and parts.hostname else ""
 
 
-@dataclass(frozen=True, slots=True)
+class _Filled(dict[str, str]):
+    """What stands in the blanks of a sentence; most sentences have one or two, and only those are written out."""
+
+    def __init__(self, wording: Wording) -> None:
+        super().__init__()
+        self._wording = wording
+
+    def __missing__(self, blank: str) -> str:
+        """Write out what a blank asks for."""
+        return FILLED[blank](self._wording)
+
+
+@dataclass(frozen=True)  # Without slots: what several forms of a message say is put into words once.
 class Wording:
     """A notice in a reader's voice. Every text it returns is harmless and bounded."""
 
     notice: Notice
     voice: Voice
 
-    @property
+    @cached_property
     def service(self) -> str:
         """The service's name, on one line."""
         return one_line(self.notice.service, SERVICE_MAX_CHARS)
 
-    @property
+    @cached_property
     def title(self) -> str:
         """What is wrong, on one line."""
         said = self.voice.kind(self.notice.kind, "title")
         return said or one_line(self.notice.title, TITLE_MAX_CHARS)
 
-    @property
+    @cached_property
     def what(self) -> str:
         """The service and what is wrong with it, said once when the title begins with the service's name."""
         return self.joined(self.voice.word("colon"))
@@ -94,17 +103,17 @@ class Wording:
             return self.title or self.service
         return f"{self.service}{colon}{self.title}" if self.title else self.service
 
-    @property
+    @cached_property
     def by(self) -> str:
         """Who did it."""
         return one_line(self.notice.by, NAME_MAX_CHARS)
 
-    @property
+    @cached_property
     def detail(self) -> str:
         """What was found, or the reason's label when there is no sentence."""
         return one_line(self.notice.detail, DETAIL_MAX_CHARS) or one_line(self.notice.reason, NAME_MAX_CHARS)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """What somebody wrote; nothing when the first sentence says it already."""
         if self.notice.status is not None and not self.notice.text:
@@ -114,13 +123,13 @@ class Wording:
         text = self.voice.own(self.notice.text) if self.notice.kind == "closed" else self.notice.text
         return clean(text, TEXT_MAX_CHARS)
 
-    @property
+    @cached_property
     def subject(self) -> str:
         """What a message of a crisis is about: a step, a trigger, a change, as people call it."""
         known = self.voice.named("triggers" if self.notice.kind in ABOUT_TRIGGERS else "steps", self.notice.subject)
         return one_line(self.notice.subject_name or known or self.notice.subject, NAME_MAX_CHARS)
 
-    @property
+    @cached_property
     def when(self) -> str:
         """Since when, or from when to when once it is over."""
         notice, say = self.notice, self.voice.phrase
@@ -138,39 +147,15 @@ class Wording:
             return f"{say('from', since, until)} {say('to', until, since)}"
         return say("since", since, notice.at)
 
-    @property
+    @cached_property
     def asking(self) -> bool:
         """Whether the reader is asked to take charge."""
         return self.notice.kind in ASKING and not self.notice.assignee and self.notice.category == "incident"
 
     def sentence(self, key: str) -> str:
         """Return the sentence of this kind under ``lead`` or ``sms``, naming who did it when that is known."""
-        notice = self.notice
-        since = notice.since or notice.opened_at or notice.at
-        shape = f"{key}_by" if self.by and self.voice.kind(notice.kind, f"{key}_by", **self._blanks()) else key
-        values = self._blanks() | {
-            "by": self.by,
-            "at": self.voice.phrase("at", notice.at, notice.at),
-            "age": self.voice.duration(notice.at - (notice.opened_at or since)),
-            "outage": self.voice.duration(notice.at - since),
-            "step": str(notice.step),
-            "level": str(notice.level or "-"),
-            "priority": notice.priority or "-",
-            "text": one_line(notice.text, NAME_MAX_CHARS),
-            "when": self.when,
-            "whom": one_line(self.voice.awaited(notice.whom), NAME_MAX_CHARS),
-            "clock": self.voice.name("clocks", notice.clock) if notice.clock else "",
-            "percent": f"{notice.percent:g}",
-            "count": str(notice.count),
-            "day": self.voice.day(notice.agreed_on) if notice.agreed_on else "",
-            "due": self.voice.phrase("at", notice.due_at, notice.at) if notice.due_at else "",
-            "subject": self.subject,
-        }
-        return self.voice.kind(notice.kind, shape, **values)
-
-    @staticmethod
-    def _blanks() -> dict[str, str]:
-        return dict.fromkeys(BLANKS, "")
+        shape = self.voice.kind(self.notice.kind, f"{key}_by") if self.by else ""
+        return (shape or self.voice.kind(self.notice.kind, key)).format_map(_Filled(self))
 
     def ask(self, key: str) -> str:
         """Return the request to take charge by a moment, or nothing."""
@@ -179,7 +164,7 @@ class Wording:
             return ""
         return self.voice.word(key, before=self.voice.phrase("before", notice.acknowledge_by, notice.at))
 
-    @property
+    @cached_property
     def lead(self) -> str:
         """The first line of a mail: who does what, by when."""
         return " ".join(filter(None, (self.sentence("lead"), self.ask("take_charge_by"))))
@@ -247,3 +232,32 @@ class Wording:
         return [
             (self.voice.phrase("on", line.at, self.notice.at), one_line(line.text, DETAIL_MAX_CHARS)) for line in lines
         ]
+
+
+def _since(notice: Notice) -> datetime:
+    return notice.since or notice.opened_at or notice.at
+
+
+# What a sentence may have blanks for.
+FILLED: Final[dict[str, Callable[[Wording], str]]] = {
+    "by": lambda wording: wording.by,
+    "at": lambda wording: wording.voice.phrase("at", wording.notice.at, wording.notice.at),
+    "age": lambda wording: wording.voice.duration(
+        wording.notice.at - (wording.notice.opened_at or _since(wording.notice))
+    ),
+    "outage": lambda wording: wording.voice.duration(wording.notice.at - _since(wording.notice)),
+    "step": lambda wording: str(wording.notice.step),
+    "level": lambda wording: str(wording.notice.level or "-"),
+    "priority": lambda wording: wording.notice.priority or "-",
+    "text": lambda wording: one_line(wording.notice.text, NAME_MAX_CHARS),
+    "when": lambda wording: wording.when,
+    "whom": lambda wording: one_line(wording.voice.awaited(wording.notice.whom), NAME_MAX_CHARS),
+    "clock": lambda wording: wording.voice.name("clocks", wording.notice.clock) if wording.notice.clock else "",
+    "percent": lambda wording: f"{wording.notice.percent:g}",
+    "count": lambda wording: str(wording.notice.count),
+    "day": lambda wording: wording.voice.day(wording.notice.agreed_on) if wording.notice.agreed_on else "",
+    "due": lambda wording: (
+        wording.voice.phrase("at", wording.notice.due_at, wording.notice.at) if wording.notice.due_at else ""
+    ),
+    "subject": lambda wording: wording.subject,
+}

@@ -7,20 +7,24 @@ import base64
 import contextlib
 import secrets
 import socket
+from collections.abc import Coroutine
+from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from sentinel.config.fields import HostPort
 from sentinel.probes.base import Failed, Sight
 from sentinel.probes.net import open_socket
-from sentinel.probes.relay import until_either_ends
+from sentinel.probes.relay import LOOPBACK, READ_BYTES, accepted, until_either_ends
 
-READ_BYTES: Final = 64 * 1024
 HEAD_MAX_BYTES: Final = 64 * 1024
 RECEIVED_MAX_BYTES: Final = 64 << 20
 CONNECTIONS_MAX: Final = 300
 HOSTS_MAX: Final = 100
+WAITING_MAX: Final = 100  # Connections that are not accepted yet.
+FULL_PAUSE_S: Final = 1.0
+HEAD_END: Final = b"\r\n\r\n"
 USER: Final = "sentinel"
 
 
@@ -41,47 +45,59 @@ class Proxy:
         self._credentials = f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=HEAD_MAX_BYTES)
-        port = self._server.sockets[0].getsockname()[1]
-        self.address = f"http://127.0.0.1:{port}"
+        self._door = socket.create_server((LOOPBACK, 0), backlog=WAITING_MAX)
+        self._door.setblocking(False)
+        self.address = f"http://{LOOPBACK}:{self._door.getsockname()[1]}"
+        self._begin(self._let_in())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
-        self._server.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._door.close()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())
+        return task
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _let_in(self) -> None:
+        while True:
+            try:
+                browser = await accepted(self._door)
+            except OSError:  # No descriptor is left for it: it waits at the door.
+                await asyncio.sleep(FULL_PAUSE_S)
+                continue
+            # Not in the task: one that is cancelled before its first step never closes anything.
+            self._begin(self._serve(browser)).add_done_callback(partial(_close, browser))
+
+    async def _serve(self, browser: socket.socket) -> None:
+        say = partial(asyncio.get_running_loop().sock_sendall, browser)
         # A browser that goes, or asks for nonsense, is its own affair.
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            first, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
+        with contextlib.suppress(OSError, ValueError):
+            head, begun = await _head(browser)
+            first, *lines = head.split("\r\n")
             method, where, _ = first.split(" ", 2)
-            if not any(self._lets_in(line) for line in lines):
-                writer.write(_answer("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="probe"'))
+            if not any(self._knows(line) for line in lines):
+                await say(_answer("407 Proxy Authentication Required", 'Proxy-Authenticate: Basic realm="probe"'))
                 return
             target = HostPort.read(where) if method == "CONNECT" else _authority(where)
             upstream = await self._open(target)
             if upstream is None:
-                writer.write(_answer("502 Bad Gateway"))
+                await say(_answer("502 Bad Gateway"))
                 return
             with upstream:
                 if method == "CONNECT":
-                    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                    await say(b"HTTP/1.1 200 OK\r\n\r\n")
                 else:
-                    await asyncio.get_running_loop().sock_sendall(upstream, _plain(method, where, lines))
-                await until_either_ends(self._send(reader, upstream), self._receive(writer, upstream))
+                    begun = _plain(method, where, lines) + begun
+                await until_either_ends(self._send(browser, upstream, begun), self._receive(browser, upstream))
 
-    def _lets_in(self, line: str) -> bool:
+    def _knows(self, line: str) -> bool:
         name, _, value = line.partition(":")
         return name.lower() == "proxy-authorization" and secrets.compare_digest(value.strip(), self._credentials)
 
@@ -99,15 +115,36 @@ class Proxy:
             self._sight.fact(f"{target} was not reached: {failure.detail}")
             return None
 
-    async def _send(self, reader: asyncio.StreamReader, upstream: socket.socket) -> None:
-        while data := await reader.read(READ_BYTES):
-            await asyncio.get_running_loop().sock_sendall(upstream, data)
+    async def _send(self, browser: socket.socket, upstream: socket.socket, begun: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(upstream, begun)
+        while data := await loop.sock_recv(browser, READ_BYTES):
+            await loop.sock_sendall(upstream, data)
 
-    async def _receive(self, writer: asyncio.StreamWriter, upstream: socket.socket) -> None:
-        while self._left_bytes > 0 and (data := await asyncio.get_running_loop().sock_recv(upstream, READ_BYTES)):
+    async def _receive(self, browser: socket.socket, upstream: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while self._left_bytes > 0 and (data := await loop.sock_recv(upstream, READ_BYTES)):
             self._left_bytes -= len(data)
-            writer.write(data)
-            await writer.drain()
+            await loop.sock_sendall(browser, data)
+
+
+def _close(connection: socket.socket, _: object) -> None:
+    connection.close()
+
+
+async def _head(browser: socket.socket) -> tuple[str, bytes]:
+    """Return the head of a request, and what has come of what follows it.
+
+    Raises:
+        ValueError: it ends early, or is too long.
+    """
+    come = bytearray()
+    while (end := come.find(HEAD_END)) < 0:
+        room = HEAD_MAX_BYTES - len(come)
+        if not room or not (data := await asyncio.get_running_loop().sock_recv(browser, room)):
+            raise ValueError("no head of a request")
+        come += data
+    return come[:end].decode("latin-1"), bytes(come[end + len(HEAD_END) :])
 
 
 def _authority(where: str) -> HostPort:

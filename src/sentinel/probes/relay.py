@@ -50,15 +50,13 @@ class Relay:
         """End the connection now; who reads from it finds its end."""
         self._task.cancel()
         await asyncio.wait({self._task})
+        self._close()  # A task that is cancelled before its first step closes nothing.
 
     async def _carry(self) -> None:
         """Accept one connection, and only one, and carry both ways until either side ends."""
         try:
-            ours, _ = await self._loop.sock_accept(self._door)
-            self._door.close()
-            with ours:
-                ours.setblocking(False)
-                ours.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with await accepted(self._door) as ours:
+                self._door.close()
                 await until_either_ends(self._receive(ours), self._send(ours))
         finally:
             self._close()
@@ -78,6 +76,31 @@ class Relay:
     def _close(self) -> None:
         self._door.close()
         self._target.close()
+
+
+async def accepted(door: socket.socket) -> socket.socket:
+    """Wait for the next connection to a door that does not block; return it, ready for the loop.
+
+    What a loop offers for it, servers and ``sock_accept``, loses a connection that is accepted while its caller ends.
+
+    Raises:
+        OSError: no descriptor is left for it.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            connection, _ = door.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            come = asyncio.Event()
+            loop.add_reader(door, come.set)
+            try:
+                await come.wait()
+            finally:
+                loop.remove_reader(door)
+        else:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connection
 
 
 async def until_either_ends(*ways: Coroutine[Any, Any, None]) -> None:

@@ -33,7 +33,7 @@ def html(
     """
     words = Words(language, ZoneInfo(report.timezone))
     return (
-        _templates()
+        templates()
         .get_template("report.html.j2")
         .render(
             report=report,
@@ -82,7 +82,8 @@ def written(cell: Cell, words: Words) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Return what all documents are written with: whatever they show is escaped, and cleaned before that."""
     return Environment(
         loader=PackageLoader("sentinel.reporting"),
         autoescape=True,

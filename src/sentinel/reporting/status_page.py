@@ -6,16 +6,15 @@ import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from sentinel.core.model import Language
 from sentinel.core.public import Day, News, Page, Service, Standing, Trouble, Work, news_of
+from sentinel.reporting.page import templates
 from sentinel.reporting.status_words import StatusWords
 
 Said = Literal["asked", "bad_address", "confirm", "confirmed", "unsubscribe", "unsubscribed"]
@@ -42,7 +41,7 @@ def html(page: Page, language: Language, place: Place, *, stale: bool = False) -
     """Write the page. One that is ``stale`` says that it cannot be brought up to date."""
     words = StatusWords(page, language)
     text = (
-        _templates()
+        templates()
         .get_template("status.html.j2")
         .render(
             page=page,
@@ -62,7 +61,7 @@ def html(page: Page, language: Language, place: Place, *, stale: bool = False) -
 def said(page: Page, language: Language, place: Place, what: Said) -> bytes:
     """Write a page about a subscription."""
     words = StatusWords(page, language)
-    text = _templates().get_template("status_said.html.j2").render(
+    text = templates().get_template("status_said.html.j2").render(
         page=page, words=words, say=words.say, place=place, said=what
     )  # fmt: skip
     return text.encode()
@@ -193,14 +192,3 @@ def _said_of(day: Day, words: StatusWords) -> str:
     if day.percent is None or day.percent >= 100.0:
         return words.say("day_down_outside")
     return words.say("day_down", percent=words.percent(day.percent))
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("sentinel.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

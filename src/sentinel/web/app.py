@@ -62,12 +62,14 @@ from sentinel.web import (
     requests_page,
     reviews,
     services_page,
+    sharing,
     signals,
     signing,
     silences_page,
     silencing,
     status_page,
     support,
+    tokens_page,
 )
 from sentinel.web.bodies import BODY_MAX_BYTES
 from sentinel.web.context import CONTEXT, Context
@@ -97,7 +99,7 @@ def routes(metrics_path: str) -> list[Route]:
     return [
         replace(
             route,
-            handler=customer_pages.shared(name, route.handler),
+            handler=sharing.shared(name, customer_pages.shared(name, route.handler)),
             grant=GRANTS.get(name),
             operation=OPERATIONS.get(name),
         )
@@ -134,6 +136,7 @@ def page_routes() -> list[Route]:
         Route("POST", "/overload", overload.switch_form),
         *silences_page.routes(),
         *people_page.routes(),
+        *tokens_page.routes(),
         *audit_page.routes(),
         *configuration_page.routes(),
         Route("GET", "/oncall/{rota}.ics", oncall.rota_feed),
@@ -226,6 +229,7 @@ def after_routes() -> list[Route]:
     return [
         Route("GET", "/incidents/{number}/report", reviews.show_report),
         Route("POST", "/incidents/{number}/report", reviews.write_form),
+        Route("POST", "/incidents/{number}/review", reviews.held_form),
         *problems_page.routes(),
         *matrices_page.routes(),
         Route("GET", f"{incident}/report", reviews.get_report),
@@ -267,6 +271,7 @@ def build(context: Context) -> web.Application:
     app[silencing.KEPT] = silencing.Counted()
     app[board.BOARD] = board.Board()
     app[history.KEPT] = history.Kept()
+    app[sharing.PAGES] = sharing.Pages()
     app[services_page.KEPT] = services_page.Kept()
     metrics_path = context.settings().metrics_path
     app[DESCRIBE] = partial(description, metrics_path)

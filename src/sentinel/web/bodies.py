@@ -80,9 +80,31 @@ def lines(text: str) -> str:
     return clean(text, TEXT_MAX_CHARS)
 
 
+def day(written: str, name: str) -> date:
+    """Return the day that a field of a form holds.
+
+    Raises:
+        Problem: 400 it is none, or one that calendars do not know.
+    """
+    try:
+        found = date.fromisoformat(written)
+    except ValueError:
+        found = date.min
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise Problem(400, f"`{name}` must be a day like 2026-12-05.")
+    return found
+
+
 def json(value: Any, status: int = 200) -> web.Response:
     """Answer with JSON."""
     return web.Response(body=msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def opened(number: str, view: Any) -> web.Response:
+    """Answer that an incident or a request is on disk now, and where it stands."""
+    answer = json(view, status=201)
+    answer.headers["Location"] = f"/api/v1/incidents/{number}"
+    return answer
 
 
 def number(request: web.Request, name: str, default: int, maximum: int) -> int:

@@ -18,6 +18,7 @@ from sentinel.core.fixes import Fix
 from sentinel.core.model import Refused
 from sentinel.core.quality import Reason, written
 from sentinel.core.quality_words import CHOICES, LABELS, read
+from sentinel.engine.changes import Changes
 from sentinel.web import bodies, identity, moments, people
 from sentinel.web.changes import known, numbered
 from sentinel.web.context import CONTEXT, Context
@@ -40,7 +41,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "stopped": ("start", "cancel"),
     "under_way": ("finish",),
 }
-FORMS: Final = ("start", "finish", "cancel", "link")
+FORMS: Final = ("start", "finish", "cancel", "link", "unlink")
 NOT_ASKED: Final = frozenset({"notice", "at"})  # They follow from when the change begins.
 
 
@@ -215,9 +216,17 @@ async def act(request: web.Request) -> web.Response:
             await context.finish_change(number, by)
         case "link":
             await known(context).link(number, number_of(form.get("incident", "").strip()), by)
+        case "unlink":
+            await _unlink(known(context), number, number_of(form.get("incident", "").strip()), by)
         case _:
             await known(context).cancel(number, by, why)
     return went_back(request, f"{HERE}/{number}", by)
+
+
+async def _unlink(changes: Changes, number: str, incident: str, by: str) -> None:
+    if incident not in changes.get(number).incidents:
+        raise Refused(f"{incident} is not put down to {number}.")
+    await changes.unlink(incident, by)
 
 
 async def plan_form(request: web.Request) -> web.Response:

@@ -21,6 +21,7 @@ from sentinel.web.guard import Route
 from sentinel.web.ordering import NUMBER, number_of, queued
 from sentinel.web.problem import Problem
 from sentinel.web.rendering import render, went_back
+from sentinel.web.wording import Wording, wording
 
 SHOWN_MAX: Final = 50
 MESSAGES_MAX: Final = 100
@@ -103,7 +104,7 @@ async def show(request: web.Request) -> web.Response:
         coming=coming.of_incident(state, context.desk.policy.directory) if state.active else [],
         similar=await _similar(context, state),
         pictures=await pictures.of(context, state),
-        told=_told(context),
+        told=_told(context, wording(request, context.settings(), context.now())),
         publishable=publishing.possible(request, state),
         next_in=[timedelta(minutes=one) for one in publishing.NEXT_IN_M],
     )
@@ -117,12 +118,12 @@ async def _similar(context: Context, state: Incident) -> list[Incident]:
     return [one for one in found if one.dedup == state.dedup][:SIMILAR_MAX]
 
 
-def _told(context: Context) -> Callable[[e.Event], str]:
+def _told(context: Context, words: Wording) -> Callable[[e.Event], str]:
     directory = context.settings().directory
 
     def write(event: e.Event) -> str:
         pages: tuple[Page, ...] = event.tell + (event.copies if isinstance(event, e.Escalated) else ())
-        return ", ".join(f"{people.shown(page.person, directory)} ({page.channel})".strip() for page in pages)
+        return ", ".join(f"{people.shown(page.person, directory)} ({words.channel(page.channel)})" for page in pages)
 
     return write
 

@@ -157,9 +157,7 @@ async def find(context: Context, number: str) -> IncidentPage:
 async def raise_incident(request: web.Request) -> web.Response:
     """Open an incident that a person saw."""
     state = await opened(request, await bodies.read(request, Raise))
-    response = bodies.json(incident_view(state), status=201)
-    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
-    return response
+    return bodies.opened(state.number, incident_view(state))
 
 
 async def opened(request: web.Request, body: Raise) -> Incident:

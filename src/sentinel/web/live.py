@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from sentinel.engine.news import ANYTHING, News, Reader, TooMany
+from sentinel.web import sharing
 from sentinel.web.context import CONTEXT
 from sentinel.web.problem import RETRY_AFTER_S, Problem
 
@@ -29,7 +30,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
     news, shown = request.app[CONTEXT].news, _topics(request)
     again = "Last-Event-ID" in request.headers or "again" in request.query
     try:
-        with news.reading(shown) as reader:
+        with news.reading(shown, sharing.view_of(request, request.query.get("page", ""))) as reader:
             if again:
                 reader.tell(ANYTHING)
             return await _follow(request, reader)

@@ -36,6 +36,7 @@ PLACES: Final = (
     Entry("/matrices", "nav_matrices", rare=True),
     Entry("/reports", "nav_reports", rare=True),
     Entry("/people", "nav_people", rare=True),
+    Entry("/tokens", "nav_tokens", rare=True),
     Entry("/audit", "nav_audit", rare=True),
     Entry("/configuration", "nav_config", rare=True),
 )

@@ -69,14 +69,25 @@ FORMS: Final[dict[str, Callable[[Form], Awaitable[Any]]]] = {
 }
 
 
+# What is said of an action of a problem, and of one of the review of an incident.
+OF_ACTIONS: Final[dict[str, Callable[[Form, str], Awaitable[Any]]]] = {
+    "done": lambda form, action: form.problems.finish_action(form.number, form.by, action, form.text),
+    "discussed": lambda form, action: form.problems.discuss_action(form.number, form.by, action, form.text),
+}
+OF_REVIEWS: Final[dict[str, type[rc.FinishAction | rc.DiscussAction]]] = {
+    "done": rc.FinishAction,
+    "discussed": rc.DiscussAction,
+}
+
+
 def routes() -> list[Route]:
     """Return the pages and their forms."""
     return [
         Route("GET", HERE, show),
         Route("GET", f"{HERE}/{{number}}", show_one),
         *(Route("POST", f"{HERE}/{{number}}/{name}", act) for name in FORMS),
-        Route("POST", f"{HERE}/{{number}}/actions/{{action}}/done", finish_action),
-        Route("POST", "/incidents/{number}/actions/{action}/done", finish_incident_action),
+        *(Route("POST", f"{HERE}/{{number}}/actions/{{action}}/{name}", say_of_action) for name in OF_ACTIONS),
+        *(Route("POST", f"/incidents/{{number}}/actions/{{action}}/{name}", say_of_review) for name in OF_REVIEWS),
     ]
 
 
@@ -96,6 +107,7 @@ async def show(request: web.Request) -> web.Response:
         hidden_actions=max(0, len(actions) - SHOWN_MAX),
         owed=[state for state in context.desk.followed() if state.review is not None and state.review.owed],
         may_work=_may(request, "work"),
+        may_lead=_may(request, "lead"),
     )
 
 
@@ -127,19 +139,20 @@ async def act(request: web.Request) -> web.Response:
     return went_back(request, f"{HERE}/{form.number}", form.by)
 
 
-async def finish_action(request: web.Request) -> web.Response:
-    """Say that an action of a problem is done."""
+async def say_of_action(request: web.Request) -> web.Response:
+    """Say that an action of a problem is done, or that the production committee looked at it."""
     form = await _form(request)
-    await form.problems.finish_action(form.number, form.by, _action(request), form.text)
+    await OF_ACTIONS[request.path.rpartition("/")[2]](form, _action(request))
     return went_back(request, f"{HERE}/{form.number}" if form.said("back") == "problem" else HERE, form.by)
 
 
-async def finish_incident_action(request: web.Request) -> web.Response:
-    """Say that an action of an incident's review is done."""
+async def say_of_review(request: web.Request) -> web.Response:
+    """Say that an action of an incident's review is done, or that the production committee looked at it."""
     fields = {name: str(value) for name, value in (await bodies.form(request)).items()}
     by, number = people.acting(request, fields.get("by", "")), number_of(request.match_info["number"])
     text = bodies.lines(fields.get("text", ""))
-    await request.app[CONTEXT].desk.order(number, rc.FinishAction(by=by, action=_action(request), text=text))
+    said = OF_REVIEWS[request.path.rpartition("/")[2]]
+    await request.app[CONTEXT].desk.order(number, said(by=by, action=_action(request), text=text))
     return went_back(request, HERE, by)
 
 

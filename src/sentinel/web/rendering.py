@@ -18,7 +18,7 @@ from sentinel.core.change import Change
 from sentinel.core.model import Language
 from sentinel.core.requests import shown
 from sentinel.messages.clean import clean
-from sentinel.web import bodies, changes, identity, people, tenancy
+from sentinel.web import changes, identity, naming, people, tenancy
 from sentinel.web.context import CONTEXT
 from sentinel.web.navigation import entries
 from sentinel.web.problem import Problem
@@ -30,7 +30,6 @@ Theme = Literal["auto", "light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 
 SHOWN_MAX_CHARS: Final = 2000
-NAME_COOKIE: Final = "sentinel_name"
 THEME_COOKIE: Final = "sentinel_theme"
 CHOICES: Final = frozenset({"lang", "theme"})
 COOKIE_MAX_AGE_S: Final = 365 * 86_400
@@ -66,7 +65,8 @@ def render(request: web.Request, template: str, *, language: Language | None = N
             health=context.health(),
             maintenance=_maintenance(request, who) if who is not None or link else [],
             inside=link if who is None else who.role != "customer",
-            my_name=_my_name(request, who),
+            my_name=naming.offered(request, who),
+            for_all=request.get(naming.FOR_ALL, False),
             path=path,
             choice=partial(_choice, request, path),
             theme=_theme(request),
@@ -90,7 +90,7 @@ def went_back(request: web.Request, where: str, by: str) -> web.Response:
     context = request.app[CONTEXT]
     response = web.Response(status=303, headers={"Location": where})
     name = people.shown(by, context.settings().directory)
-    _remember(response, NAME_COOKIE, name.encode().hex())
+    _remember(response, naming.NAME_COOKIE, name.encode().hex())
     return response
 
 
@@ -156,6 +156,8 @@ def _maintenance(request: web.Request, who: identity.Identity | None) -> list[Ch
 
 def _harmless(value: Any) -> Any:
     """Make whatever a page shows harmless, not only what somebody thought of: titles and details come from outside."""
+    if type(value) is str:  # By far the most; what a template made itself is Markup.
+        return clean(value, SHOWN_MAX_CHARS)
     return clean(value, SHOWN_MAX_CHARS) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -199,16 +201,3 @@ def _theme(request: web.Request) -> Theme:
             if asked == theme:
                 return theme
     return "auto"
-
-
-def _my_name(request: web.Request, who: identity.Identity | None) -> str | None:
-    """Return the name that was given last in this browser: it is only offered, and proves nothing.
-
-    Whoever signed in is not asked: nothing.
-    """
-    if who is not None and who.acts_as:
-        return None
-    try:
-        return bodies.line(bytes.fromhex(request.cookies.get(NAME_COOKIE, "")).decode(), bodies.NAME_MAX_CHARS)
-    except ValueError:
-        return ""

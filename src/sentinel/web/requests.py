@@ -88,9 +88,7 @@ def request_view(state: Incident) -> RequestView:
 async def log_request(request: web.Request) -> web.Response:
     """Take what a user asks for; the rules say with which priority."""
     state = await logged(request, await bodies.read(request, Asking))
-    response = bodies.json(request_view(state), status=201)
-    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
-    return response
+    return bodies.opened(state.number, request_view(state))
 
 
 async def logged(request: web.Request, body: Asking) -> Incident:

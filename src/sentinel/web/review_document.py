@@ -275,7 +275,7 @@ class Writer:
         return (
             self._short(one.at),
             self._name(one.person or one.channel),
-            one.channel,
+            self.words.channel(one.channel),
             self.of("about", one.about),
             fate,
         )

@@ -19,12 +19,12 @@ from sentinel.core.review_state import NONE
 from sentinel.core.state import Incident
 from sentinel.messages.clean import clean
 from sentinel.store.base import Recorded
-from sentinel.web import bodies, ordering, paging, people
+from sentinel.web import bodies, identity, ordering, paging, people
 from sentinel.web.bodies import Body, Name, Text, Title
 from sentinel.web.context import CONTEXT
 from sentinel.web.ordering import number_of
 from sentinel.web.problem import Problem
-from sentinel.web.rendering import render
+from sentinel.web.rendering import render, went_back
 from sentinel.web.review_document import Document, document
 from sentinel.web.review_text import markdown
 from sentinel.web.wording import wording
@@ -34,6 +34,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 FORMATS: Final = ("json", "md", "html")
 PART_MAX_CHARS: Final = 20_000
 PEOPLE_MAX: Final = 100
+NAMES_MAX: Final = 2 * PEOPLE_MAX  # Lines of a form: empty ones among them, and so many that it can be said why not.
 INCIDENTS_MAX: Final = 1000  # The newest, whose actions that are done are listed; those still to be done all are.
 
 PartText = Annotated[str, msgspec.Meta(max_length=PART_MAX_CHARS)]
@@ -117,16 +118,23 @@ async def _report(request: web.Request) -> IncidentReport:
     return drafted(state, [(one.sequence, one.event) for one in timeline], context.now())
 
 
-async def _document(request: web.Request) -> Document:
+async def _document(request: web.Request, report: IncidentReport | None = None) -> Document:
     context = request.app[CONTEXT]
     settings = context.settings()
     words = wording(request, settings, context.now())
-    return document(await _report(request), words, settings.directory, dict(settings.services))
+    return document(report or await _report(request), words, settings.directory, dict(settings.services))
 
 
 async def show_report(request: web.Request) -> web.Response:
     """Show the report as a page."""
-    return render(request, "review.html", doc=await _document(request))
+    report, who = await _report(request), identity.of(request)
+    return render(
+        request,
+        "review.html",
+        doc=await _document(request, report),
+        may_lead=who is not None and who.has("lead"),
+        over=not report.state.active,
+    )
 
 
 async def get_report(request: web.Request) -> web.Response:
@@ -151,13 +159,27 @@ async def get_report(request: web.Request) -> web.Response:
 
 async def held(request: web.Request) -> web.Response:
     """Write down that the review was held."""
-    body, context = await bodies.read(request, Held), request.app[CONTEXT]
+    return await ordering.ordered(request, _holding(request, await bodies.read(request, Held)))
+
+
+async def held_form(request: web.Request) -> web.Response:
+    """Write down from the form of the page that the review was held, with one name a line, and go back to it."""
+    form = {name: str(value) for name, value in (await bodies.form(request)).items()}
+    number, on = number_of(request.match_info["number"]), form.get("on", "").strip()
+    names = tuple(filter(None, (one.strip() for one in form.get("people", "").splitlines()[:NAMES_MAX])))
+    day = bodies.day(on, "on") if on else None
+    command = _holding(request, Held(people=names, on=day, text=form.get("text", ""), by=form.get("by", "")))
+    await request.app[CONTEXT].desk.order(number, command)
+    return went_back(request, f"/incidents/{number}/report", command.by)
+
+
+def _holding(request: web.Request, body: Held) -> rc.HoldReview:
+    context = request.app[CONTEXT]
     today = shown_at(context.now(), ZoneInfo(context.settings().timezone)).date()
     known = tuple(people.named(request, bodies.line(one, bodies.NAME_MAX_CHARS)) for one in body.people)
-    command = rc.HoldReview(
+    return rc.HoldReview(
         by=people.acting(request, body.by), on=body.on or today, people=known, text=bodies.lines(body.text)
     )
-    return await ordering.ordered(request, command)
 
 
 async def write(request: web.Request) -> web.Response:

@@ -73,9 +73,7 @@ async def raise_signal(request: web.Request) -> web.Response:
         labels=facts.labels,
     )
     state = await context.desk.report(signal, replace(verdict, dedup=key), requester=by)
-    response = bodies.json(incident_view(state), status=201)
-    response.headers["Location"] = f"/api/v1/incidents/{state.number}"
-    return response
+    return bodies.opened(state.number, incident_view(state))
 
 
 def missing(body: Ticket) -> list[str]:

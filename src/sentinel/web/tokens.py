@@ -84,20 +84,30 @@ async def me(request: web.Request) -> web.Response:
 async def list_tokens(request: web.Request) -> web.Response:
     """List the tokens, those that are revoked among them."""
     context = request.app[CONTEXT]
-    found = [token_view(token, context) for token in _tokens(context).all()]
+    found = [token_view(token, context) for token in known(context).all()]
     return paging.listed(request, found, lambda one: one.id)
 
 
 async def issue(request: web.Request) -> web.Response:
     """Make a token, and tell its text: the one time that anybody sees it."""
-    body, context = await bodies.read(request, Wanted), request.app[CONTEXT]
+    return bodies.json(await made(request, await bodies.read(request, Wanted)), status=201)
+
+
+async def made(request: web.Request, body: Wanted) -> NewToken:
+    """Make a token, in whose name whoever asks says.
+
+    Raises:
+        Problem: 400 there is no such person or customer.
+        Refused: it makes no sense.
+    """
+    context = request.app[CONTEXT]
     settings = context.settings()
     person = people.named(request, bodies.line(body.person, bodies.NAME_MAX_CHARS))
     if person and person not in settings.directory.people:
         raise Problem(400, f"There is no person `{person}`.")
     if body.customer and body.customer not in settings.owners.values():
-        known = ", ".join(sorted(set(filter(None, settings.owners.values())))) or "none"
-        raise Problem(400, f"No service is of the customer `{bodies.line(body.customer)}`; known: {known}.")
+        customers = ", ".join(sorted(set(filter(None, settings.owners.values())))) or "none"
+        raise Problem(400, f"No service is of the customer `{bodies.line(body.customer)}`; known: {customers}.")
     wanted = Issued(
         at=context.now(),
         by=people.acting(request, body.by),
@@ -108,16 +118,16 @@ async def issue(request: web.Request) -> web.Response:
         person=person,
         expires_at=body.expires_at,
     )
-    token, text = await _tokens(context).issue(wanted)
+    token, text = await known(context).issue(wanted)
     shown = msgspec.structs.asdict(token_view(token, context))
-    return bodies.json(NewToken(**shown, token=text), status=201)
+    return NewToken(**shown, token=text)
 
 
 async def revoke(request: web.Request) -> web.Response:
     """Take a token no more, from the next request on; by its id or its name."""
     context, why = request.app[CONTEXT], bodies.line(request.query.get("why", ""), bodies.NAME_MAX_CHARS)
     by = people.acting(request, "") if identity_names(request) else "this machine"
-    token = await _tokens(context).revoke(bodies.line(request.match_info["id"]), by, why)
+    token = await known(context).revoke(bodies.line(request.match_info["id"]), by, why)
     return bodies.json(token_view(token, context))
 
 
@@ -146,6 +156,7 @@ def token_view(token: Token, context: Context) -> TokenView:
     )
 
 
-def _tokens(context: Context) -> Tokens:
+def known(context: Context) -> Tokens:
+    """Return the tokens of the daemon."""
     assert context.tokens is not None, "a daemon has them"
     return context.tokens

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from sentinel.core import carried
 from sentinel.core import events as e
@@ -46,6 +46,13 @@ def catalogue(language: Language) -> dict[str, Any]:
     return found
 
 
+@cache
+def _state(language: Language, table: str, key: str) -> Markup:
+    sign, word = catalogue(language)[table][key]
+    shape = Markup('<span class="state {}-{}"><span aria-hidden="true">{}</span> {}</span>')
+    return shape.format(table, key, sign, word)
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """One reader's language, at one moment."""
@@ -60,7 +67,11 @@ class Wording:
 
     def way(self, channel: str, reference: str) -> str:
         """Return how a message went: its channel, and the provider that took it in the channel's place."""
-        return carried.by(channel, reference)
+        return carried.by(self.channel(channel), reference)
+
+    def channel(self, name: str) -> str:
+        """Return how people call a channel that is called as its kind usually is; another has the name it was given."""
+        return self.named("channel", name)
 
     def severity(self, key: str) -> str:
         """Return how a severity is said."""
@@ -74,6 +85,10 @@ class Wording:
         """Return the sign and the word of a state: colour is never all that tells."""
         sign, word = catalogue(self.language)[table][key]
         return sign, word
+
+    def state(self, table: str, key: str) -> Markup:
+        """Return a state as a page shows it: made once, as a page has a hundred of them."""
+        return _state(self.language, table, key)
 
     def moment(self, at: datetime, *, seconds: bool = False) -> str:
         """Write a moment: the date only when it is not today's, the year when it is not this one."""
@@ -140,6 +155,13 @@ class Wording:
         text = self._counted(abs(seconds))
         return f"−{text}" if seconds < 0 else self.say(key, time=text)
 
+    def countdown(self, at: datetime, key: str) -> Markup:
+        """Return how long it is until a moment as an element that the page's script goes on counting in."""
+        late = " late" if at < self.now else ""
+        attributes = f'class="left{late}" datetime="{at.isoformat()}" data-left="{escape(self.say(key, time="{}"))}"'
+        # A hundred of them stand on a page, and ``Markup.format`` takes ten times as long.
+        return Markup(f'<time {attributes} aria-hidden="true">{escape(self.left(at, key))}</time>')  # noqa: S704
+
     def elapsed(self, at: datetime) -> str:
         """Write how long ago a moment was, as the page's script goes on counting."""
         return self._counted(max(0, round((self.now - at).total_seconds())))
@@ -179,7 +201,8 @@ class Wording:
 
     def used_percent(self, begin: datetime, due: datetime) -> int:
         """Return how much of a time is over, in percent of it."""
-        return min(100, max(0, round(100 * (self.now - begin) / max(due - begin, timedelta(seconds=1)))))
+        whole_s = max((due - begin).total_seconds(), 1.0)
+        return min(100, max(0, round(100 * (self.now - begin).total_seconds() / whole_s)))
 
     @staticmethod
     def place(one: Coming) -> str:
@@ -236,8 +259,10 @@ class Wording:
                 key = "told_together"
             case e.Told() | e.NotTold() | e.Bounced() if not event.person:
                 values["person"] = self.say("a_place")
-        if isinstance(event, e.Told):
-            values["channel"] = carried.by(event.channel, event.reference)
+        if isinstance(event, e.Told | e.NotTold | e.Bounced):  # Their lines begin with it.
+            name = self.channel(event.channel)
+            name = name if name == event.channel else name[:1].upper() + name[1:]
+            values["channel"] = carried.by(name, event.reference if isinstance(event, e.Told) else "")
         key = review_lines.filled(event, values, directory, self.moment, self.day) or key
         line = str(catalogue(self.language)["event"][key]).format(**values)
         watch = event.watch if isinstance(event, e.Opened | e.Reopened) else None

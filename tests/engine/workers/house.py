@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from sentinel.engine.workers.wire import Ran
 from sentinel.engine.workers.worker import Worker
 from sentinel.probes.plan import ProbePlan
 
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 HEAD = "services:\n  campus: {name: Campus}\nprobes:\n"
 
 
@@ -59,23 +58,6 @@ class Watched:
     def of(self, probe: str) -> list[Ran]:
         """Return what came of a probe, oldest first."""
         return [ran for ran in self.ran if ran.result.probe == probe]
-
-
-async def until(what: Callable[[], object], within_s: float = WITHIN_S) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(within_s):
-        while not what():
-            await asyncio.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and that nobody has asked about does not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        os.kill(pid, 0)
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
 @asynccontextmanager

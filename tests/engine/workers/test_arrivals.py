@@ -12,7 +12,8 @@ from sentinel.core.model import Result
 from sentinel.engine.live import Live, Row
 from sentinel.engine.workers.arrivals import Arrivals, Seen
 from sentinel.engine.workers.wire import Ran
-from tests.engine.workers.house import plans_of, until
+from tests.engine.workers.house import plans_of
+from tests.waiting import until
 
 AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 TARGETS = ("a.example.org:22", "b.example.org:22")

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from tests.engine.whole import PEOPLE, whole
-from tests.engine.workers.house import alive, until
 from tests.fakes.tcp_peer import TcpPeer
+from tests.waiting import alive, until
 
 SENTINEL = Path(sys.executable).with_name("sentinel")
 STARTS_WITHIN_S = 90.0  # A whole program, on a machine that others use too.
@@ -67,7 +67,7 @@ async def test_workers_end_with_a_daemon_that_is_killed_even_those_that_stand_st
         command = (SENTINEL, "-c", path, "run", "--socket", tmp_path / "socket")
         daemon = await asyncio.create_subprocess_exec(*command)
         try:
-            await until(lambda: port.connections or daemon.returncode is not None, within_s=STARTS_WITHIN_S)
+            await until(lambda: port.connections or daemon.returncode is not None, limit_s=STARTS_WITHIN_S)
             workers = children(daemon.pid)
             assert len(workers) == 2
             os.kill(workers[0], signal.SIGSTOP)

@@ -19,11 +19,12 @@ from sentinel.engine.workers.wire import Ran
 from sentinel.probes.net import TargetPolicy
 from sentinel.probes.plan import ProbePlan
 from sentinel.probes.resolver import AioResolver
-from tests.engine.workers.house import alive, fleet, plans_of, until
+from tests.engine.workers.house import WITHIN_S, fleet, plans_of
 from tests.fakes.dns_server import DnsServer, records
 from tests.fakes.http_peer import HttpPeer
 from tests.fakes.tcp_peer import TcpPeer
 from tests.probes.test_icmp import may_ping
+from tests.waiting import alive, until
 
 COMMON = "service: campus, interval: 1s, timeout: 800ms, confirm: {attempts: 0}"
 SECRET = "the-key-of-the-house"
@@ -161,12 +162,12 @@ async def test_who_asks_for_a_run_gets_it_from_the_worker_that_has_the_target(tm
                 f"plugin: {{{slow}, type: exec, run: [/bin/true]}}",
             )
         )
-        assert await asyncio.wait_for(one.fleet.run_now("port"), 30)
+        assert await asyncio.wait_for(one.fleet.run_now("port"), WITHIN_S)
         asked = len(one.of("port"))
         assert asked >= 1
-        assert await asyncio.wait_for(one.fleet.run_now("port"), 30)
+        assert await asyncio.wait_for(one.fleet.run_now("port"), WITHIN_S)
         assert len(one.of("port")) > asked, "the result is there before the answer"
-        assert await asyncio.wait_for(one.fleet.run_now("plugin"), 30)
+        assert await asyncio.wait_for(one.fleet.run_now("plugin"), WITHIN_S)
         assert "plugin" in one.at_home
         assert not await one.fleet.run_now("nobody")
 
@@ -179,7 +180,7 @@ async def test_a_run_that_somebody_waits_for_survives_the_worker(tmp_path: Path)
         os.kill(one.worker().pid, signal.SIGSTOP)
         asked = asyncio.create_task(one.fleet.run_now("port"))
         os.kill(one.worker().pid, signal.SIGKILL)
-        assert await asyncio.wait_for(asked, 30)
+        assert await asyncio.wait_for(asked, WITHIN_S)
         assert one.of("port")
 
 

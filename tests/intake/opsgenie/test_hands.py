@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.intake.opsgenie.conftest import CONFIGURATION, Client, client_of
+from tests.waiting import until
 
 
 async def test_who_acknowledges_one_alert_silences_no_other_of_its_service(og: Client):
@@ -44,10 +46,19 @@ async def test_who_is_assigned_is_paged_and_who_takes_it_may_hand_it_on(og: Clie
     shown = await og.alert(made["id"])
     assert (shown["owner"], shown["acknowledged"]) == ("amina@example.org", False)
     await og.done("POST", "/alerts/a/acknowledge", {"user": "boss"}, identifierType="alias")
-    _, people = await og.ask("GET", "/alerts/a/recipients", identifierType="alias")
-    by_id = people["data"][0]["user"]["id"]
+    by_id = (await recipient(og, "a"))["id"]
     await og.done("POST", "/alerts/a/assign", {"owner": {"id": by_id}}, identifierType="alias")
     assert og.door.whole.daemon.desk.open()[0].acknowledged_by == "amina"
+
+
+async def recipient(og: Client, alias: str) -> dict[str, Any]:
+    """Return the first person an alert was sent to, once somebody was."""
+
+    async def sent() -> list[dict[str, Any]]:
+        _, people = await og.ask("GET", f"/alerts/{alias}/recipients", identifierType="alias")
+        return list(people["data"])
+
+    return dict((await until(sent, f"whom {alias} was sent to"))[0]["user"])
 
 
 async def test_nobody_is_assigned_who_is_not_there(og: Client):

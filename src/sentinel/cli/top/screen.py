@@ -128,6 +128,8 @@ class Top(App[None]):
     # -------------------------------------------------------------------------------------------------- what is shown
 
     def _draw(self, seen: Seen) -> None:
+        if not self.is_running:  # The screen is being taken down: what it showed has gone before its clock stops.
+            return
         base = self.screen_stack[0]
         for screen in self.screen_stack:
             for lost in screen.query("#lost").results(Static):
@@ -175,7 +177,7 @@ class Top(App[None]):
     def _count(self) -> None:
         """Let the clocks run on: a picture is a few seconds old."""
         seen = self._following.seen
-        if seen.picture is None:
+        if seen.picture is None or not self.is_running:
             return
         at = self._at(seen.picture)
         summary = lines.summary(seen.picture, _how(seen, at))

@@ -18,7 +18,8 @@ const Live = {
   join(again = false) {
     if (this.source) return;
     const topics = encodeURIComponent(this.topics.join(" "));
-    this.source = new EventSource(`/live?topics=${topics}${again ? "&again=1" : ""}`);
+    const page = encodeURIComponent(location.pathname + location.search);
+    this.source = new EventSource(`/live?topics=${topics}&page=${page}${again ? "&again=1" : ""}`);
     // What happened while nobody listened is not told again. Who comes back to the page sees it anew at once; a
     // connection that was lost is lost for all open pages, and the server says to each when it is time to look.
     let returned = this.joined && !again;
@@ -53,7 +54,9 @@ const Live = {
     }
     this.loading = true;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "manual" });
+      // Whoever only looks again is answered with all others who look at this page: it names nobody.
+      const headers = { Accept: "text/html", "Sentinel-Again": "1" };
+      const answer = await fetch(location.href, { headers, redirect: "manual" });
       if (answer.ok) this.put(new DOMParser().parseFromString(await answer.text(), "text/html"));
       else if (answer.status === 401 || answer.type === "opaqueredirect") location.reload();
     } catch {
@@ -76,7 +79,7 @@ const Live = {
     const fresh = [...document.querySelectorAll("[data-said]")].filter((one) => !known.has(one.id));
     if (fresh.length) say(fresh);
     document.title = page.title;
-    Clock.set(page.body);
+    Clock.correct(page.body);
     Countdown.tick();
   },
 };
@@ -142,6 +145,12 @@ const Clock = {
   set(body) {
     const at = Date.parse(body.dataset.now);
     if (at) this.aheadMs = at - Date.now();
+  },
+  // A page that is made for many is up to a second old: that is no reason to go back.
+  correct(body) {
+    const before = this.aheadMs;
+    this.set(body);
+    if (Math.abs(this.aheadMs - before) < 3000) this.aheadMs = before;
   },
   nowMs() {
     return Date.now() + this.aheadMs;
