@@ -80,6 +80,7 @@ async def test_a_place_that_refuses_is_counted_and_its_address_kept_out_of_the_l
 async def test_a_store_that_takes_nothing_keeps_it_silent(tmp_path: Path, peer: HttpPeer) -> None:
     async with whole(tmp_path, CONFIG.replace("ADDRESS", peer.url)) as one:
         await settled(one)
+        await until(lambda: peer.received, "the daemon's own first call")  # It may still be on its way.
         with sqlite3.connect(tmp_path / "sentinel.db", isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")
             before = len(peer.received)
