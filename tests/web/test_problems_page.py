@@ -70,7 +70,7 @@ async def test_an_action_is_added_and_done_from_the_page_and_from_the_list(recor
     await send(recorded, f"{HERE}/actions", title="order a disk", **action)
     shown = await send(recorded, f"{HERE}/actions", title="move the data", **action)
     assert "move the data" in words(shown.cssselect("#problem-actions")[0])
-    assert "needs the day" in words(await send(recorded, f"{HERE}/actions", 400, title="x", owner="bruno"))
+    assert "`due_on` must be a day" in words(await send(recorded, f"{HERE}/actions", 400, title="x", owner="bruno"))
     listed = await send(recorded, f"{HERE}/actions/A1/done", text="ordered")
     assert [words(one) for one in listed.cssselect("#actions-part tbody td:first-child")] == ["PRB-1 A2"]
     shown = await send(recorded, f"{HERE}/actions/A2/done", back="problem", text="moved")

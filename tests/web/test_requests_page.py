@@ -39,10 +39,10 @@ async def test_a_request_is_logged_in_a_form_for_somebody_else(served):
 
 async def test_what_cannot_be_is_refused_and_says_why(served):
     assert "missing: description" in words(await send(served, "/requests", 400, **{**ASKED, "description": " "}))
-    assert "A day is written like" in words(await send(served, "/requests", 400, wanted="soon", **ASKED))
+    assert "must be a day like" in words(await send(served, "/requests", 400, wanted="soon", **ASKED))
     assert "is past" in words(await send(served, "/requests", 400, wanted=day(served, -9), **ASKED))
     await send(served, "/requests", **ASKED)
-    assert "which day" in words(await send(served, "/requests/INC-1/plan", 400))
+    assert "`on` must be a day" in words(await send(served, "/requests/INC-1/plan", 400))
     assert "is past" in words(await send(served, "/requests/INC-1/plan", 400, on=day(served, -9)))
     await served.room.open()
     assert "INC-2 is an incident" in words(await send(served, "/requests/INC-2/plan", 409, on=day(served, 3)))

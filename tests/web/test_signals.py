@@ -97,7 +97,7 @@ async def test_a_priority_does_instead_of_impact_and_urgency_and_a_service_inste
     [
         ({"symptom": "dwn"}, 400, "did you mean `down`?"),
         ({"facts": {"asset": "mail_servr"}}, 400, "did you mean `mail_server`?"),
-        ({"facts": {"wanted": "soon"}}, 400, "wanted is a date such as 2026-12-15, not 'soon'"),
+        ({"facts": {"wanted": "soon"}}, 400, "`wanted` must be a day like 2026-12-05."),
         ({"service": "campsu"}, 400, "There is no service `campsu`; known: campus, mail."),
         ({"seen_at": "2098-01-01T00:00:00+00:00"}, 400, "`seen_at` lies in the future."),
         ({"seen_at": "2026-01-01T00:00:00"}, 400, "seen_at"),

@@ -59,11 +59,15 @@ class Doubtful:
 
     def join(self, draft: Draft) -> None:
         """Have a draft put back what it says nothing of itself."""
+        if not self._kept:
+            return
         said = {settlement.id for settlement in draft.settlements} | {row.id for row in draft.messages()}
         draft.settlements += [unsent for name, unsent in self._kept.items() if name not in said]
 
     def written(self, draft: Draft) -> None:
         """Take note of what is beyond doubt."""
+        if not self._kept:
+            return
         for name in [settlement.id for settlement in draft.settlements] + [row.id for row in draft.messages()]:
             self._kept.pop(name, None)
 

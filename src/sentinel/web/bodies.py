@@ -87,7 +87,7 @@ def day(written: str, name: str) -> date:
         Problem: 400 it is none, or one that calendars do not know.
     """
     try:
-        found = date.fromisoformat(written)
+        found = date.fromisoformat(written.strip())
     except ValueError:
         found = date.min
     if not FIRST_YEAR <= found.year <= LAST_YEAR:

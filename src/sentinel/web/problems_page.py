@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Any, Final, NamedTuple
 
 from aiohttp import web
@@ -15,7 +14,6 @@ from sentinel.web import bodies, identity, people, reviews
 from sentinel.web.context import CONTEXT
 from sentinel.web.guard import Route
 from sentinel.web.ordering import number_of
-from sentinel.web.problem import Problem
 from sentinel.web.problems import problem_number
 from sentinel.web.rendering import render, went_back
 
@@ -48,7 +46,7 @@ def _add_action(form: Form) -> Awaitable[Any]:
     wanted = Wanted(
         title=bodies.line(form.fields.get("title", "")),
         owner=people.named(form.request, form.said("owner")),
-        due_on=_day(form.said("due_on")),
+        due_on=bodies.day(form.said("due_on"), "due_on"),
         ticket=form.said("ticket"),
         change=form.said("change"),
     )
@@ -165,21 +163,6 @@ async def _form(request: web.Request) -> Form:
 
 def _action(request: web.Request) -> str:
     return bodies.line(request.match_info["action"]).upper()
-
-
-def _day(written: str) -> date:
-    """Return the day that a field holds.
-
-    Raises:
-        Problem: 400 it is none, or one that calendars do not know.
-    """
-    try:
-        day = date.fromisoformat(written)
-    except ValueError:
-        day = date.min
-    if not bodies.FIRST_YEAR <= day.year <= bodies.LAST_YEAR:
-        raise Problem(400, "An action needs the day by which it is done, like 2026-12-05.")
-    return day
 
 
 def _may(request: web.Request, right: Any) -> bool:

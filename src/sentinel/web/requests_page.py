@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -33,9 +32,7 @@ class Form(NamedTuple):
 
 
 def _plan(form: Form) -> c.Command:
-    on = _day(form.fields.get("on", ""))
-    if on is None:
-        raise Problem(400, "Say for which day it is planned.")
+    on = bodies.day(form.fields.get("on", ""), "on")
     not_past(on, form.context)
     return requests.Schedule(by=form.by, on=on, text=form.text, via="web")
 
@@ -91,7 +88,7 @@ async def log(request: web.Request) -> web.Response:
         requester=said["requester"],
         by=said["by"],
         description=bodies.lines(fields.get("description", "")),
-        wanted=_day(fields.get("wanted", "")),
+        wanted=bodies.day(wanted, "wanted") if (wanted := fields.get("wanted", "").strip()) else None,
     )
     state = await logged(request, body)
     return went_back(request, f"/incidents/{state.number}", people.acting(request, said["by"]))
@@ -109,20 +106,3 @@ async def act(request: web.Request) -> web.Response:
     form = Form(by, bodies.lines(fields.get("text", "")), fields, context)
     await context.desk.order(number, ACTIONS[request.path.rpartition("/")[2]](form))
     return went_back(request, HERE if fields.get("back") == "requests" else f"/incidents/{number}", by)
-
-
-def _day(written: str) -> date | None:
-    """Return the day that a field holds; nothing for an empty one.
-
-    Raises:
-        Problem: 400 it is none, or one that calendars do not know.
-    """
-    if not written.strip():
-        return None
-    try:
-        day = date.fromisoformat(written.strip())
-    except ValueError:
-        day = date.min
-    if not bodies.FIRST_YEAR <= day.year <= bodies.LAST_YEAR:
-        raise Problem(400, "A day is written like 2026-12-05.")
-    return day

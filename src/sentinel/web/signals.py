@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, get_args
 from zoneinfo import ZoneInfo
 
@@ -110,7 +110,7 @@ def facts_of(body: Ticket, context: Context, now: datetime) -> Facts:
         for_s=(now - body.seen_at).total_seconds(),
         labels=labels,
         on=now.astimezone(zone).date(),
-        wanted=_day(wanted) if wanted else None,
+        wanted=bodies.day(wanted, "wanted") if wanted else None,
     )
 
 
@@ -140,10 +140,3 @@ def _value(context: Context, label: str, value: str) -> str:
         return words.read_value(label, value, context.words(label))
     except ValueError as error:
         raise Problem(400, f"{error}.") from error
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise Problem(400, f"wanted is a date such as 2026-12-15, not '{bodies.line(text)}'.") from error
